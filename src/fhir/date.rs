@@ -1,0 +1,1 @@
+//! FHIR date, dateTime and instant as intervals of microseconds.

@@ -1,0 +1,6 @@
+//! The wire: R4 types, parsing, validation, search grammar, patch, Bundle, OperationOutcome,
+//! CapabilityStatement. Pure: no I/O, no clock, no SQL, no HTTP.
+
+pub mod date;
+pub mod outcome;
+pub mod registry;

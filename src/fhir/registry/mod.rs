@@ -1,0 +1,96 @@
+//! The one table of resource types. To serve a new type, add a row.
+//!
+//! Everything that depends on a type reads this table: search, indexing, references, compartments,
+//! validation, `/metadata`, OpenAPI.
+
+mod types;
+
+pub use types::TYPES;
+
+/// A resource type that the server serves.
+#[derive(Debug)]
+pub struct ResourceType {
+    /// R4 name, such as `Appointment`.
+    pub name: &'static str,
+    /// Search parameters beyond those that every type has ([`COMMON`]).
+    pub params: &'static [SearchParam],
+    /// Codes of the reference parameters that put an instance into a patient's compartment
+    /// (R4 `compartmentdefinition-patient.html`); `_id` for Patient itself.
+    pub patient_compartment: &'static [&'static str],
+    /// The same for a practitioner's compartment (R4 `compartmentdefinition-practitioner.html`).
+    pub practitioner_compartment: &'static [&'static str],
+}
+
+/// R4 search parameter types that the served resources use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamKind {
+    /// Coding, CodeableConcept, Identifier, ContactPoint, code, boolean.
+    Token,
+    /// Reference or canonical.
+    Reference,
+    /// date, dateTime, instant, Period, Timing.
+    Date,
+    /// string, HumanName, Address.
+    String,
+    /// uri, matched whole.
+    Uri,
+    /// Quantity, Duration, Age.
+    Quantity,
+    /// Has rules of its own (`Location.near`).
+    Special,
+}
+
+/// A search parameter: a row of the registry.
+#[derive(Debug)]
+pub struct SearchParam {
+    /// The name in the URL, such as `service-type`.
+    pub code: &'static str,
+    /// How values are written and compared.
+    pub kind: ParamKind,
+    /// Where the values are in the resource; several are alternatives that all count.
+    pub paths: &'static [Path],
+    /// For references: the types that the parameter may point at; empty means any.
+    pub targets: &'static [&'static str],
+    /// Where hot values live as a typed column, instead of the generic index tables.
+    pub column: Option<Column>,
+    /// Canonical URL of the R4 SearchParameter, or ours under `https://slotwright.org/fhir/`.
+    pub url: &'static str,
+}
+
+/// A path into a resource: element names by dots, arrays walked through, choice types spelled out
+/// (`occurrenceDateTime`), with at most one filter.
+#[derive(Debug)]
+pub struct Path {
+    /// Such as `participant.actor`.
+    pub path: &'static str,
+    /// Which of the values found there count.
+    pub only: Only,
+}
+
+/// What a [`Path`] keeps of what it finds.
+#[derive(Debug)]
+pub enum Only {
+    /// Everything.
+    All,
+    /// Elements whose child has this value, such as `("system", "phone")`.
+    Where(&'static str, &'static str),
+    /// References to this type (R4's `where(resolve() is Patient)`).
+    RefersTo(&'static str),
+    /// The answer is whether a value exists that is not `false` (`Patient.deceased`).
+    Exists,
+}
+
+/// A typed column of a hot parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Table keyed by `rid`, such as `slot`. One row per resource, or several where the element repeats
+    /// (`appointment_actor`).
+    pub table: &'static str,
+    /// Column, such as `start_us`.
+    pub name: &'static str,
+}
+
+/// The row of a type by its R4 name.
+pub fn resource_type(name: &str) -> Option<&'static ResourceType> {
+    TYPES.iter().find(|t| t.name == name)
+}

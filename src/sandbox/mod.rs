@@ -1,0 +1,1 @@
+//! The sandbox: a sample clinic and what to try with it.
