@@ -1,1 +1,5 @@
 //! Typed, validated settings.
+
+/// Every setting, validated.
+#[derive(Clone, Debug)]
+pub struct Config {}

@@ -2,5 +2,6 @@
 //! CapabilityStatement. Pure: no I/O, no clock, no SQL, no HTTP.
 
 pub mod date;
+pub mod interaction;
 pub mod outcome;
 pub mod registry;

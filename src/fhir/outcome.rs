@@ -222,7 +222,10 @@ impl Error {
 
     /// 500; `detail` goes to the log and the client reads a general sentence.
     pub fn internal(detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::new(Kind::Internal, "The server could not complete the request") }
+        Self {
+            detail: Some(detail.into()),
+            ..Self::new(Kind::Internal, "The server could not complete the request")
+        }
     }
 
     /// The OperationOutcome that the client reads.

@@ -1,1 +1,5 @@
-//! (see ARCHITECTURE.md)
+//! The only SQL.
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {}
