@@ -21,6 +21,15 @@ pub struct ResourceType {
     pub practitioner_compartment: &'static [&'static str],
 }
 
+impl PartialEq for ResourceType {
+    /// Each type has one row, so the name decides.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for ResourceType {}
+
 /// R4 search parameter types that the served resources use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamKind {
