@@ -3,7 +3,15 @@
 //! Everything that depends on a type reads this table: search, indexing, references, compartments,
 //! validation, `/metadata`, OpenAPI.
 
+mod build;
+mod care;
+mod people;
+mod places;
+mod records;
+mod scheduling;
 mod types;
+
+use build::{at, date, exists, hl7, quantity, reference, refers, special, string, token, uri, when};
 
 pub use types::TYPES;
 
@@ -64,6 +72,8 @@ pub struct SearchParam {
     pub column: Option<Column>,
     /// Canonical URL of the R4 SearchParameter, or ours under `https://slotwright.org/fhir/`.
     pub url: &'static str,
+    /// For elements of type `code` or `boolean`: the code system that a binding implies; else empty.
+    pub system: &'static str,
 }
 
 /// A path into a resource: element names by dots, arrays walked through, choice types spelled out
@@ -97,6 +107,37 @@ pub struct Column {
     pub table: &'static str,
     /// Column, such as `start_us`.
     pub name: &'static str,
+}
+
+/// The parameters that every type has.
+pub static COMMON: &[SearchParam] = &[
+    token("_id", hl7!("Resource-id"), &[at("id")]).column("resource", "id"),
+    date("_lastUpdated", hl7!("Resource-lastUpdated"), &[at("meta.lastUpdated")])
+        .column("resource", "updated_us"),
+    uri("_profile", hl7!("Resource-profile"), &[at("meta.profile")]),
+    token("_security", hl7!("Resource-security"), &[at("meta.security")]),
+    uri("_source", hl7!("Resource-source"), &[at("meta.source")]),
+    token("_tag", hl7!("Resource-tag"), &[at("meta.tag")]),
+];
+
+impl ResourceType {
+    /// All parameters of this type, its own and the [`COMMON`] ones.
+    pub fn all_params(&self) -> impl Iterator<Item = &'static SearchParam> + use<> {
+        self.params.iter().chain(COMMON)
+    }
+
+    /// The parameter of this type that is called `code`.
+    pub fn param(&self, code: &str) -> Option<&'static SearchParam> {
+        self.all_params().find(|p| p.code == code)
+    }
+}
+
+impl SearchParam {
+    /// Whether the values are business identifiers, which are compared with case.
+    pub fn is_identifier(&self) -> bool {
+        self.column.is_some_and(|c| c.name == "id")
+            || self.paths.iter().any(|p| p.path.ends_with("identifier") || p.path == "requisition")
+    }
 }
 
 /// The row of a type by its R4 name.
