@@ -3,8 +3,11 @@
 //! HTTP routes and Bundle entries both come through [`parse`], so that an entry means exactly what the
 //! same request would mean on its own (R4 `http.html`).
 
-use super::outcome::{Error, Kind};
-use super::registry::{ResourceType, resource_type};
+mod parse;
+
+pub use parse::{Incoming, allowed, is_id, parse};
+
+use super::registry::ResourceType;
 
 /// One FHIR interaction, without its body.
 #[derive(Clone, Debug, PartialEq)]
