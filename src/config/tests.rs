@@ -1,0 +1,98 @@
+use super::*;
+
+fn load(file: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("slotwright.toml");
+    std::fs::write(&path, file).unwrap();
+    Config::load(Some(&path), env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+}
+
+fn problems(file: &str, env: &[(&str, &str)]) -> Vec<String> {
+    load(file, env).unwrap_err().problems
+}
+
+#[test]
+fn the_embedded_defaults_fit_the_types() {
+    let config = Config::defaults().unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.body_limit, Size::bytes(4 << 20));
+    assert_eq!(config.booking.hold, Duration::from_secs(300));
+    assert_eq!(config.server.public_base_url, None);
+    assert_eq!(config.database.engine(), Some(Engine::Sqlite));
+}
+
+#[test]
+fn environment_wins_over_file_and_file_over_defaults() {
+    let config = load(
+        "[server]\nlisten = \"127.0.0.1:1\"\ndrain = \"1s\"\n[fhir]\nmax_count = 77\n",
+        &[
+            ("SLOTWRIGHT_SERVER__LISTEN", "127.0.0.1:2"),
+            ("SLOTWRIGHT_REFERENCES__UNCHECKED_TYPES", "Provenance, Consent"),
+            ("SLOTWRIGHT_REFERENCES__MUST_EXIST", "false"),
+            ("SLOTWRIGHT_SERVER__METRICS_LISTEN", ""),
+            ("SLOTWRIGHT_SERVER__BODY_LIMIT", "2048"),
+            ("SLOTWRIGHT_DATABASE__MAX_CONNECTIONS", "3"),
+            ("PATH", "/bin"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.server.drain, Duration::from_secs(1));
+    assert_eq!(config.server.metrics_listen, None);
+    assert_eq!(config.server.body_limit.get(), 2048);
+    assert_eq!(config.fhir.max_count, 77);
+    assert_eq!(config.references.unchecked_types, ["Provenance", "Consent"]);
+    assert!(!config.references.must_exist);
+    assert_eq!(config.database.max_connections, 3);
+}
+
+#[test]
+fn every_unknown_key_is_named() {
+    let found = problems(
+        "[server]\nlistn = \"x\"\n[colour]\nred = 1\n",
+        &[("SLOTWRIGHT_SERVER_LISTEN", "127.0.0.1:1"), ("SLOTWRIGHT_FHIR__MAX", "1")],
+    );
+    for expected in [
+        "server.listn: unknown setting",
+        "colour.red: unknown setting",
+        "SLOTWRIGHT_SERVER_LISTEN: unknown setting",
+        "SLOTWRIGHT_FHIR__MAX: unknown setting",
+    ] {
+        assert!(found.iter().any(|problem| problem == expected), "{expected} in {found:?}");
+    }
+}
+
+#[test]
+fn every_broken_rule_is_named() {
+    let found = problems(
+        "[server]\nlisten = \"0.0.0.0:8080\"\nurl_limit = \"1MiB\"\npublic_base_url = \"ftp://x\"\n\
+         [booking]\nhold = \"1h\"\n[references]\nunchecked_types = [\"Dog\"]\n",
+        &[("SLOTWRIGHT_DATABASE__URL", "mysql://root:hunter2@x/y")],
+    );
+    for setting in [
+        "server.listen",
+        "server.url_limit",
+        "server.public_base_url",
+        "booking.hold",
+        "references.unchecked_types",
+        "database.url",
+    ] {
+        assert!(
+            found.iter().any(|problem| problem.starts_with(&format!("{setting}: "))),
+            "{setting} in {found:?}"
+        );
+    }
+    assert!(!format!("{found:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_names_its_setting() {
+    let found = problems("[server]\ndrain = \"soon\"\n[fhir]\nmax_count = \"many\"\n", &[]);
+    assert!(found.iter().any(|problem| problem.starts_with("server.drain: ")), "{found:?}");
+}
+
+#[test]
+fn debug_output_hides_the_password() {
+    let config = load("[database]\nurl = \"postgres://u:hunter2@h/d\"\n", &[]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

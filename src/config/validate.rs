@@ -1,0 +1,108 @@
+//! What the types can't say: rules between and about values, all broken ones named.
+
+use super::Config;
+use crate::fhir::registry::resource_type;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// hyper refuses a longer request target itself.
+const LONGEST_URL: usize = 60 * 1024;
+
+/// Every rule that `config` breaks, each as one line that names the setting.
+pub(super) fn problems(config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    server(config, &mut found);
+    database(config, &mut found);
+    fhir(config, &mut found);
+    found
+}
+
+fn server(config: &Config, found: &mut Vec<String>) {
+    let server = &config.server;
+    loopback("server.listen", server.listen, found);
+    if let Some(metrics) = server.metrics_listen {
+        loopback("server.metrics_listen", metrics, found);
+        if metrics == server.listen && metrics.port() != 0 {
+            found.push("server.metrics_listen: must differ from server.listen".to_owned());
+        }
+    }
+    if let Some(url) = &server.public_base_url
+        && !is_base_url(url)
+    {
+        found.push(format!(
+            "server.public_base_url: \"{url}\" is not an http(s) URL without query, fragment and user"
+        ));
+    }
+    positive("server.request_timeout", server.request_timeout, found);
+    positive("server.header_timeout", server.header_timeout, found);
+    if server.body_limit.get() < 1024 {
+        found.push("server.body_limit: must be at least 1KiB".to_owned());
+    }
+    if !(256..=LONGEST_URL).contains(&server.url_limit.get()) {
+        found.push("server.url_limit: must be between 256 and 60KiB".to_owned());
+    }
+}
+
+fn database(config: &Config, found: &mut Vec<String>) {
+    let database = &config.database;
+    if database.engine().is_none() {
+        // The value may hold a password, so it is not repeated.
+        found.push("database.url: must start with sqlite: or postgres://".to_owned());
+    }
+    if !(1..=1000).contains(&database.max_connections) {
+        found.push("database.max_connections: must be between 1 and 1000".to_owned());
+    }
+    positive("database.acquire_timeout", database.acquire_timeout, found);
+}
+
+fn fhir(config: &Config, found: &mut Vec<String>) {
+    let fhir = &config.fhir;
+    if fhir.max_bundle_entries == 0 {
+        found.push("fhir.max_bundle_entries: must be at least 1".to_owned());
+    }
+    if !(1..=10_000).contains(&fhir.max_count) {
+        found.push("fhir.max_count: must be between 1 and 10000".to_owned());
+    }
+    if !(1..=fhir.max_count).contains(&fhir.default_count) {
+        found.push("fhir.default_count: must be between 1 and fhir.max_count".to_owned());
+    }
+    for name in &config.references.unchecked_types {
+        if resource_type(name).is_none() {
+            found.push(format!("references.unchecked_types: \"{name}\" is not a type that this server keeps"));
+        }
+    }
+    positive("booking.hold", config.booking.hold, found);
+    if config.booking.hold > config.booking.hold_max {
+        found.push("booking.hold: must not be longer than booking.hold_max".to_owned());
+    }
+    positive("idempotency.keep", config.idempotency.keep, found);
+    if config.log.level.parse::<tracing_subscriber::filter::Targets>().is_err()
+        && tracing_subscriber::EnvFilter::try_new(&config.log.level).is_err()
+    {
+        found.push(format!("log.level: \"{}\" is not a level or filter", config.log.level));
+    }
+}
+
+/// Anyone who reaches the port can do anything, so only this machine may reach it.
+fn loopback(setting: &str, address: SocketAddr, found: &mut Vec<String>) {
+    if !address.ip().is_loopback() {
+        found.push(format!(
+            "{setting}: {address} is not a loopback address; this version has no access control, so it only \
+             listens on 127.0.0.1 or [::1]"
+        ));
+    }
+}
+
+fn positive(setting: &str, value: Duration, found: &mut Vec<String>) {
+    if value.is_zero() {
+        found.push(format!("{setting}: must be longer than zero"));
+    }
+}
+
+fn is_base_url(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && uri.query().is_none()
+        && !url.contains(['@', '#'])
+}
