@@ -108,7 +108,13 @@ impl Config {
 
 fn parse(text: &str) -> Result<Value, ConfigError> {
     let parsed = config::Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build();
-    parsed.map(|parsed| parsed.cache).map_err(|error| ConfigError::one(error.to_string()))
+    parsed.map(|parsed| parsed.cache).map_err(|error| ConfigError::one(without_excerpt(&error.to_string())))
+}
+
+/// A TOML error without the lines it quotes, which may hold a password.
+fn without_excerpt(message: &str) -> String {
+    let told = message.lines().filter(|line| !line.contains('|') && !line.trim().is_empty());
+    told.collect::<Vec<_>>().join(": ")
 }
 
 /// Dotted paths of every value that is not a table.
@@ -146,7 +152,11 @@ fn from_env(defaults: &Value, key: &str, text: &str) -> Value {
 }
 
 /// One section by its type; a value of the wrong kind becomes a problem that names it.
-fn section<T: DeserializeOwned>(merged: &config::Config, name: &str, problems: &mut Vec<String>) -> Option<T> {
+fn section<T: DeserializeOwned>(
+    merged: &config::Config,
+    name: &str,
+    problems: &mut Vec<String>,
+) -> Option<T> {
     let table = merged.get::<Value>(name);
     let read = table.map_err(|error| error.to_string()).and_then(|value| {
         serde_path_to_error::deserialize(value).map_err(|error| {

@@ -66,7 +66,7 @@ fn every_unknown_key_is_named() {
 fn every_broken_rule_is_named() {
     let found = problems(
         "[server]\nlisten = \"0.0.0.0:8080\"\nurl_limit = \"1MiB\"\npublic_base_url = \"ftp://x\"\n\
-         [booking]\nhold = \"1h\"\n[references]\nunchecked_types = [\"Dog\"]\n",
+         [booking]\nhold = \"1h\"\n[log]\nlevel = \"loud\"\n",
         &[("SLOTWRIGHT_DATABASE__URL", "mysql://root:hunter2@x/y")],
     );
     for setting in [
@@ -74,7 +74,7 @@ fn every_broken_rule_is_named() {
         "server.url_limit",
         "server.public_base_url",
         "booking.hold",
-        "references.unchecked_types",
+        "log.level",
         "database.url",
     ] {
         assert!(
@@ -95,4 +95,12 @@ fn a_value_of_the_wrong_kind_names_its_setting() {
 fn debug_output_hides_the_password() {
     let config = load("[database]\nurl = \"postgres://u:hunter2@h/d\"\n", &[]).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_without_quoting_it() {
+    let found = problems("[database]\nurl = \"postgres://u:hunter2@h/d\n", &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("line 2"), "{found:?}");
+    assert!(!found[0].contains("hunter2"), "{found:?}");
 }

@@ -1,7 +1,6 @@
 //! What the types can't say: rules between and about values, all broken ones named.
 
 use super::Config;
-use crate::fhir::registry::resource_type;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -66,19 +65,12 @@ fn fhir(config: &Config, found: &mut Vec<String>) {
     if !(1..=fhir.max_count).contains(&fhir.default_count) {
         found.push("fhir.default_count: must be between 1 and fhir.max_count".to_owned());
     }
-    for name in &config.references.unchecked_types {
-        if resource_type(name).is_none() {
-            found.push(format!("references.unchecked_types: \"{name}\" is not a type that this server keeps"));
-        }
-    }
     positive("booking.hold", config.booking.hold, found);
     if config.booking.hold > config.booking.hold_max {
         found.push("booking.hold: must not be longer than booking.hold_max".to_owned());
     }
     positive("idempotency.keep", config.idempotency.keep, found);
-    if config.log.level.parse::<tracing_subscriber::filter::Targets>().is_err()
-        && tracing_subscriber::EnvFilter::try_new(&config.log.level).is_err()
-    {
+    if !is_filter(&config.log.level) {
         found.push(format!("log.level: \"{}\" is not a level or filter", config.log.level));
     }
 }
@@ -105,4 +97,10 @@ fn is_base_url(url: &str) -> bool {
         && uri.host().is_some_and(|host| !host.is_empty())
         && uri.query().is_none()
         && !url.contains(['@', '#'])
+}
+
+/// A level, or directives that name a target and a level.
+fn is_filter(text: &str) -> bool {
+    text.parse::<tracing::level_filters::LevelFilter>().is_ok()
+        || (text.contains('=') && tracing_subscriber::EnvFilter::try_new(text).is_ok())
 }
