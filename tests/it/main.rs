@@ -1,1 +1,10 @@
-//! The one integration test binary.
+//! The one integration test binary. `support` says how to write a test.
+
+#![allow(clippy::needless_pass_by_value, clippy::items_after_statements)]
+
+mod support;
+
+mod crash;
+mod ledger;
+mod races;
+mod structure;
