@@ -1,5 +1,223 @@
-//! The only SQL.
+//! The only SQL: connections, transactions, and one file per aggregate.
+//!
+//! One SQL text serves both engines; the few statements that need two live in [`dialect`].
+
+pub mod check;
+mod db;
+mod dialect;
+mod error;
+pub mod history;
+pub mod idempotency;
+pub mod ledger;
+pub mod resource;
+pub mod scheduling;
+mod writer;
+
+pub use db::{Arg, Engine, Row, Tx};
+pub use error::StoreError;
+
+use db::Conn;
+use futures_util::future::BoxFuture;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use std::str::FromStr;
+use std::time::Duration;
+use writer::Writer;
+
+static SQLITE_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How often a PostgreSQL transaction that lost a race is run again before the caller hears of it.
+const ATTEMPTS: u32 = 10;
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Store {}
+pub struct Store {
+    pool: Pool,
+}
+
+#[derive(Clone, Debug)]
+enum Pool {
+    Sqlite { readers: sqlx::SqlitePool, writer: Writer },
+    Postgres(sqlx::PgPool),
+}
+
+/// What a write may do, known before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Creates and updates only.
+    Upsert,
+    /// May delete resources, so it waits until no other write is adding references to them.
+    Delete,
+}
+
+/// Errors that say whether the transaction may be run again as it is.
+pub trait Retry {
+    /// Whether running the transaction again may succeed.
+    fn may_retry(&self) -> bool;
+}
+
+impl Retry for StoreError {
+    fn may_retry(&self) -> bool {
+        matches!(self, Self::Contended(_))
+    }
+}
+
+impl Retry for crate::fhir::outcome::Error {
+    fn may_retry(&self) -> bool {
+        self.retry
+    }
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:PATH` or `postgres://…`) and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When it can't be reached, or holds tables of a newer version.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let pool = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Self::open_postgres(url, connections).await?
+        } else {
+            Self::open_sqlite(url, connections).await?
+        };
+        Ok(Self { pool })
+    }
+
+    async fn open_postgres(url: &str, connections: u32) -> Result<Pool, StoreError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("slotwright");
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
+        POSTGRES_MIGRATIONS.run(&pool).await.map_err(|e| StoreError::Other(e.to_string()))?;
+        Ok(Pool::Postgres(pool))
+    }
+
+    async fn open_sqlite(url: &str, connections: u32) -> Result<Pool, StoreError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: a commit that was acknowledged survives a power cut, not only a crash.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .statement_cache_capacity(500)
+            .pragma("cache_size", "-65536")
+            .pragma("mmap_size", "1073741824")
+            .pragma("temp_store", "memory");
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
+        SQLITE_MIGRATIONS
+            .run_direct(None, &mut connection, false)
+            .await
+            .map_err(|e| StoreError::Other(e.to_string()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
+        Ok(Pool::Sqlite { readers, writer: Writer::start(connection) })
+    }
+
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match self.pool {
+            Pool::Sqlite { .. } => Engine::Sqlite,
+            Pool::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A connection for a single statement that reads.
+    pub async fn reader(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(match &self.pool {
+            Pool::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
+            Pool::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+        }))
+    }
+
+    /// A connection on which several statements read one consistent state.
+    pub async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(Tx(match &self.pool {
+            Pool::Sqlite { readers, .. } => Conn::SqliteSnapshot(readers.begin().await?),
+            Pool::Postgres(pool) => {
+                Conn::PostgresTransaction(pool.begin_with(dialect::BEGIN_SNAPSHOT).await?)
+            }
+        }))
+    }
+
+    /// Carries out `work` in one transaction and returns once it is durable.
+    ///
+    /// On PostgreSQL `work` may run several times: it must have no effect outside the transaction.
+    /// It goes on even when the caller stops waiting.
+    pub async fn write<F, T, E>(&self, intent: Intent, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Retry + Send + 'static,
+    {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => writer.write(work).await,
+            Pool::Postgres(pool) => {
+                let task = tokio::spawn(write_postgres(pool.clone(), intent, work));
+                task.await.unwrap_or_else(|e| Err(StoreError::Other(e.to_string()).into()))
+            }
+        }
+    }
+
+    /// Closes all connections, waiting for those in use.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { readers, .. } => readers.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn write_postgres<F, T, E>(pool: sqlx::PgPool, intent: Intent, work: F) -> Result<T, E>
+where
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+    E: From<StoreError> + Retry,
+{
+    let mut attempt = 1;
+    loop {
+        match write_postgres_once(&pool, intent, &work).await {
+            Err(error) if error.may_retry() && attempt < ATTEMPTS => {
+                // Growing pauses let the winners finish first.
+                tokio::time::sleep(Duration::from_millis(u64::from(attempt * attempt))).await;
+                attempt += 1;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn write_postgres_once<F, T, E>(pool: &sqlx::PgPool, intent: Intent, work: &F) -> Result<T, E>
+where
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+    E: From<StoreError>,
+{
+    let begun = pool.begin_with(dialect::begin(intent)).await.map_err(StoreError::from)?;
+    let mut tx = Tx(Conn::PostgresTransaction(begun));
+    let answer = work(&mut tx).await?;
+    if let Tx(Conn::PostgresTransaction(transaction)) = tx {
+        transaction.commit().await.map_err(StoreError::from)?;
+    }
+    Ok(answer)
+}
+
+/// Every static statement with its name, for the test that prepares them all on both engines.
+pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
+    [
+        check::STATEMENTS,
+        history::STATEMENTS,
+        idempotency::STATEMENTS,
+        ledger::STATEMENTS,
+        resource::STATEMENTS,
+        scheduling::STATEMENTS,
+        dialect::statements(engine),
+    ]
+    .concat()
+}

@@ -1,0 +1,244 @@
+//! One connection of either engine, its parameters and its rows.
+
+use super::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::{Postgres, Row as _, SqlSafeStr, Sqlite, SqliteConnection, Transaction};
+
+/// Which database is behind the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded; one writer, many readers.
+    Sqlite,
+    /// Any number of processes over one database.
+    Postgres,
+}
+
+/// A statement parameter.
+#[derive(Clone, Debug)]
+pub enum Arg {
+    /// TEXT
+    Text(String),
+    /// TEXT or NULL
+    OptText(Option<String>),
+    /// BIGINT
+    Int(i64),
+    /// BIGINT or NULL
+    OptInt(Option<i64>),
+    /// DOUBLE PRECISION
+    Real(f64),
+    /// BYTEA / BLOB
+    Blob(Vec<u8>),
+    /// BYTEA / BLOB or NULL
+    OptBlob(Option<Vec<u8>>),
+}
+
+impl From<&str> for Arg {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+impl From<String> for Arg {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<Option<String>> for Arg {
+    fn from(value: Option<String>) -> Self {
+        Self::OptText(value)
+    }
+}
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<Option<i64>> for Arg {
+    fn from(value: Option<i64>) -> Self {
+        Self::OptInt(value)
+    }
+}
+impl From<f64> for Arg {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}
+impl From<Vec<u8>> for Arg {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Blob(value)
+    }
+}
+impl From<&[u8]> for Arg {
+    fn from(value: &[u8]) -> Self {
+        Self::Blob(value.to_vec())
+    }
+}
+
+/// Collects values of different types into statement parameters: `args![id, 3_i64, None::<String>]`.
+#[macro_export]
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::Arg::from($value)),*] };
+}
+
+/// A result row of either engine; columns by position.
+#[derive(Debug)]
+pub struct Row(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(sqlx::sqlite::SqliteRow),
+    Postgres(sqlx::postgres::PgRow),
+}
+
+macro_rules! getters {
+    ($($(#[$doc:meta])* $name:ident -> $type:ty;)*) => { $(
+        $(#[$doc])*
+        pub fn $name(&self, column: usize) -> Result<$type, StoreError> {
+            Ok(match &self.0 {
+                Inner::Sqlite(row) => row.try_get(column)?,
+                Inner::Postgres(row) => row.try_get(column)?,
+            })
+        }
+    )* };
+}
+
+impl Row {
+    getters! {
+        /// TEXT
+        text -> String;
+        /// TEXT or NULL
+        opt_text -> Option<String>;
+        /// BIGINT
+        int -> i64;
+        /// BIGINT or NULL
+        opt_int -> Option<i64>;
+        /// DOUBLE PRECISION
+        real -> f64;
+        /// DOUBLE PRECISION or NULL
+        opt_real -> Option<f64>;
+        /// BYTEA / BLOB
+        blob -> Vec<u8>;
+        /// BYTEA / BLOB or NULL
+        opt_blob -> Option<Vec<u8>>;
+    }
+}
+
+/// A connection on which statements run, usually inside a transaction.
+///
+/// Dropping it without a commit rolls back.
+#[derive(Debug)]
+pub struct Tx(pub(super) Conn);
+
+#[derive(Debug)]
+pub(super) enum Conn {
+    SqliteWriter(SqliteConnection),
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteSnapshot(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    PostgresTransaction(Transaction<'static, Postgres>),
+}
+
+enum Either<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut sqlx::PgConnection),
+}
+
+/// Binds every argument; the two engines' query types share no trait that could do it once.
+macro_rules! bound {
+    ($sql:expr, $args:expr) => {{
+        let mut query = sqlx::query($sql);
+        for arg in $args {
+            query = match arg {
+                Arg::Text(value) => query.bind(value),
+                Arg::OptText(value) => query.bind(value),
+                Arg::Int(value) => query.bind(value),
+                Arg::OptInt(value) => query.bind(value),
+                Arg::Real(value) => query.bind(value),
+                Arg::Blob(value) => query.bind(value),
+                Arg::OptBlob(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+
+impl Tx {
+    /// The engine behind this connection.
+    pub fn engine(&self) -> Engine {
+        match self.0 {
+            Conn::SqliteWriter(_) | Conn::Sqlite(_) | Conn::SqliteSnapshot(_) => Engine::Sqlite,
+            Conn::Postgres(_) | Conn::PostgresTransaction(_) => Engine::Postgres,
+        }
+    }
+
+    fn connection(&mut self) -> Either<'_> {
+        match &mut self.0 {
+            Conn::SqliteWriter(connection) => Either::Sqlite(connection),
+            Conn::Sqlite(connection) => Either::Sqlite(connection),
+            Conn::SqliteSnapshot(transaction) => Either::Sqlite(transaction),
+            Conn::Postgres(connection) => Either::Postgres(connection),
+            Conn::PostgresTransaction(transaction) => Either::Postgres(transaction),
+        }
+    }
+
+    /// All rows of a statement.
+    pub async fn all(&mut self, sql: impl SqlSafeStr, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        Ok(match self.connection() {
+            Either::Sqlite(c) => {
+                bound!(sql, args).fetch_all(c).await?.into_iter().map(|r| Row(Inner::Sqlite(r))).collect()
+            }
+            Either::Postgres(c) => {
+                bound!(sql, args).fetch_all(c).await?.into_iter().map(|r| Row(Inner::Postgres(r))).collect()
+            }
+        })
+    }
+
+    /// The first row of a statement, if any.
+    pub async fn optional(
+        &mut self,
+        sql: impl SqlSafeStr,
+        args: Vec<Arg>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(match self.connection() {
+            Either::Sqlite(c) => bound!(sql, args).fetch_optional(c).await?.map(|r| Row(Inner::Sqlite(r))),
+            Either::Postgres(c) => {
+                bound!(sql, args).fetch_optional(c).await?.map(|r| Row(Inner::Postgres(r)))
+            }
+        })
+    }
+
+    /// The one row of a statement that always has one.
+    pub async fn one(&mut self, sql: impl SqlSafeStr, args: Vec<Arg>) -> Result<Row, StoreError> {
+        self.optional(sql, args)
+            .await?
+            .ok_or_else(|| StoreError::Other("a statement returned no row".to_owned()))
+    }
+
+    /// How many rows a statement changed.
+    pub async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Arg>) -> Result<u64, StoreError> {
+        Ok(match self.connection() {
+            Either::Sqlite(c) => bound!(sql, args).execute(c).await?.rows_affected(),
+            Either::Postgres(c) => bound!(sql, args).execute(c).await?.rows_affected(),
+        })
+    }
+
+    /// Whether the engine accepts the statement (used by the test that prepares all of them).
+    pub async fn prepare(&mut self, sql: impl SqlSafeStr) -> Result<(), StoreError> {
+        use sqlx::Executor;
+        match self.connection() {
+            Either::Sqlite(c) => drop(c.prepare(sql.into_sql_str()).await?),
+            Either::Postgres(c) => drop(c.prepare(sql.into_sql_str()).await?),
+        }
+        Ok(())
+    }
+}
+
+/// Declares the static statements of a file as constants, and lists them for the test that prepares every
+/// statement on both engines.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: &str = $sql;)*
+        /// Every static statement of this file, by name.
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use statements;

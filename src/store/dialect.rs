@@ -1,0 +1,51 @@
+//! The few statements that need one text per engine.
+
+use super::db::{Engine, Tx};
+use super::{Intent, StoreError};
+use crate::args;
+
+/// PostgreSQL: several statements read one state.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+// Every write shares advisory lock 1; a write that deletes takes it alone. So nobody can add a reference to
+// a resource between the check that nothing refers to it and its deletion. Taken together with BEGIN, it
+// costs no round trip. SQLite has one writer and needs none of this.
+const BEGIN_UPSERT: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(1)";
+const BEGIN_DELETE: &str = "BEGIN; SELECT pg_advisory_xact_lock(1)";
+
+const LOCK_NAME: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(2, hashtext($1))) AS taken";
+
+const LOCK_SLOTS: &str = " FOR UPDATE OF s";
+
+/// How a PostgreSQL write begins.
+pub(super) fn begin(intent: Intent) -> &'static str {
+    match intent {
+        Intent::Upsert => BEGIN_UPSERT,
+        Intent::Delete => BEGIN_DELETE,
+    }
+}
+
+/// Makes transactions that name the same thing run one after the other.
+pub(super) async fn lock_name(tx: &mut Tx, name: &str) -> Result<(), StoreError> {
+    if tx.engine() == Engine::Postgres {
+        tx.optional(LOCK_NAME, args![name]).await?;
+    }
+    Ok(())
+}
+
+/// The end of a SELECT from `slot s` that keeps others from booking these slots until the transaction ends.
+pub(super) fn lock_slots(tx: &Tx) -> &'static str {
+    match tx.engine() {
+        // The single writer holds the whole database.
+        Engine::Sqlite => "",
+        Engine::Postgres => LOCK_SLOTS,
+    }
+}
+
+/// Every statement of this file that is whole on its own.
+pub(super) fn statements(engine: Engine) -> &'static [(&'static str, &'static str)] {
+    match engine {
+        Engine::Sqlite => &[],
+        Engine::Postgres => &[("LOCK_NAME", LOCK_NAME)],
+    }
+}

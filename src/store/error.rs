@@ -1,0 +1,67 @@
+//! What can go wrong between us and the database.
+
+use crate::fhir::outcome::{Error, Kind};
+
+/// A failed statement, connection or commit. The text is for the log alone.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Lost a race that the engine resolves by failing one side (serialization failure, deadlock, a row
+    /// changed between read and write): running the transaction again may succeed.
+    #[error("contended: {0}")]
+    Contended(String),
+    /// No connection, or the engine is shutting down or full.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A bug or a broken database.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let text = error.to_string();
+        match &error {
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(text),
+            sqlx::Error::Database(database) => match database.code().as_deref() {
+                // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
+                Some("40001" | "40P01" | "55P03") => Self::Contended(text),
+                // SQLite: SQLITE_BUSY and its extensions.
+                Some("5" | "261" | "517") => Self::Contended(text),
+                // PostgreSQL: connection exceptions, insufficient resources, operator intervention.
+                Some(code)
+                    if ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class)) =>
+                {
+                    Self::Unavailable(text)
+                }
+                // SQLite: FULL, IOERR, CANTOPEN.
+                Some("13" | "10" | "14") => Self::Unavailable(text),
+                _ => Self::Other(text),
+            },
+            _ => Self::Other(text),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Contended(detail) => Self {
+                detail: Some(detail),
+                retry: true,
+                ..Self::new(
+                    Kind::Unavailable,
+                    "Too many requests want the same data at once; please try again",
+                )
+            },
+            StoreError::Unavailable(detail) => Self {
+                detail: Some(detail),
+                ..Self::new(Kind::Unavailable, "The database can't be reached just now; please try again")
+            },
+            StoreError::Other(detail) => Self::internal(detail),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Resources: the current version of each, and their append-only history.
+
+use super::db::{Row, Tx, statements};
+use super::{StoreError, dialect};
+use crate::args;
+use crate::clock::Micros;
+use sqlx::AssertSqlSafe;
+
+statements! {
+    FIND = "SELECT rid, vid, deleted, updated_us, body FROM resource WHERE type = $1 AND id = $2";
+    FIND_RID = "SELECT type, id, vid, deleted, updated_us, body FROM resource WHERE rid = $1";
+    INSERT = "INSERT INTO resource (type, id, vid, deleted, updated_us, body) VALUES ($1, $2, 1, 0, $3, $4) \
+        ON CONFLICT DO NOTHING RETURNING rid";
+    REPLACE = "UPDATE resource SET vid = $1, deleted = $2, updated_us = $3, body = $4 WHERE rid = $5 AND vid = $6";
+    RECORD = "INSERT INTO history (rid, type, id, vid, method, at_us, body) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    VERSION = "SELECT method, at_us, body FROM history WHERE type = $1 AND id = $2 AND vid = $3";
+    REFERRER = "SELECT r.type, r.id FROM idx_reference x JOIN resource r ON r.rid = x.rid \
+        WHERE x.target_type = $1 AND x.target_id = $2 AND r.deleted = 0 AND NOT (r.type = $1 AND r.id = $2) LIMIT 1";
+    SETTING = "SELECT value FROM setting WHERE name = $1";
+    KEEP_SETTING = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+}
+
+/// How a version came to be: the `request.method` of a history entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Created with an id of our choice.
+    Post,
+    /// Created or changed under an id of the client's choice.
+    Put,
+    /// Changed by a patch, or by the server itself.
+    Patch,
+    /// Deleted.
+    Delete,
+}
+
+impl Method {
+    /// As written in `Bundle.entry.request.method`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The current version of a resource.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Internal key; also the order of creation.
+    pub rid: i64,
+    /// `meta.versionId`.
+    pub vid: i64,
+    /// Whether the current version is its deletion; `body` then is the last content.
+    pub deleted: bool,
+    /// `meta.lastUpdated`.
+    pub updated_us: Micros,
+    /// Canonical JSON.
+    pub body: Vec<u8>,
+}
+
+/// A version from history; `body` is absent for a deletion.
+#[derive(Clone, Debug)]
+pub struct PastVersion {
+    /// POST, PUT, PATCH or DELETE.
+    pub method: String,
+    /// When it was written.
+    pub at_us: Micros,
+    /// Canonical JSON.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What a new version is called and holds.
+#[derive(Clone, Copy, Debug)]
+pub struct NewVersion<'a> {
+    /// Resource type.
+    pub rtype: &'static str,
+    /// Logical id.
+    pub id: &'a str,
+    /// How it came to be.
+    pub method: Method,
+    /// `meta.lastUpdated`.
+    pub at_us: Micros,
+    /// Canonical JSON; for a deletion the last content, which is kept but not served.
+    pub body: &'a [u8],
+}
+
+/// The current version of a resource, deleted or not.
+pub async fn find(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<Stored>, StoreError> {
+    let row = tx.optional(FIND, args![rtype, id]).await?;
+    row.as_ref().map(stored).transpose()
+}
+
+fn stored(row: &Row) -> Result<Stored, StoreError> {
+    Ok(Stored {
+        rid: row.int(0)?,
+        vid: row.int(1)?,
+        deleted: row.int(2)? != 0,
+        updated_us: row.int(3)?,
+        body: row.blob(4)?,
+    })
+}
+
+/// The id and the current version of the resource with this internal key.
+pub async fn find_by_rid(tx: &mut Tx, rid: i64) -> Result<(String, Stored), StoreError> {
+    let row = tx.one(FIND_RID, args![rid]).await?;
+    let stored = Stored {
+        rid,
+        vid: row.int(2)?,
+        deleted: row.int(3)? != 0,
+        updated_us: row.int(4)?,
+        body: row.blob(5)?,
+    };
+    Ok((row.text(1)?, stored))
+}
+
+/// One version, current or past.
+pub async fn version(
+    tx: &mut Tx,
+    rtype: &str,
+    id: &str,
+    vid: i64,
+) -> Result<Option<PastVersion>, StoreError> {
+    let row = tx.optional(VERSION, args![rtype, id, vid]).await?;
+    row.map(|row| Ok(PastVersion { method: row.text(0)?, at_us: row.int(1)?, body: row.opt_blob(2)? }))
+        .transpose()
+}
+
+/// Stores version 1 and returns its internal key.
+///
+/// # Errors
+/// [`StoreError::Contended`] when the id came into use meanwhile.
+pub async fn insert(tx: &mut Tx, new: NewVersion<'_>) -> Result<i64, StoreError> {
+    let row = tx.optional(INSERT, args![new.rtype, new.id, new.at_us, new.body]).await?;
+    let Some(row) = row else {
+        return Err(StoreError::Contended(format!("{}/{} was created meanwhile", new.rtype, new.id)));
+    };
+    let rid = row.int(0)?;
+    record(tx, rid, 1, new).await?;
+    Ok(rid)
+}
+
+/// Stores the version after `old` and returns its number.
+///
+/// # Errors
+/// [`StoreError::Contended`] when another version was stored meanwhile.
+pub async fn replace(tx: &mut Tx, old: &Stored, new: NewVersion<'_>) -> Result<i64, StoreError> {
+    let vid = old.vid + 1;
+    let deleted = i64::from(new.method == Method::Delete);
+    let changed = tx.execute(REPLACE, args![vid, deleted, new.at_us, new.body, old.rid, old.vid]).await?;
+    if changed != 1 {
+        return Err(StoreError::Contended(format!("{}/{} was changed meanwhile", new.rtype, new.id)));
+    }
+    record(tx, old.rid, vid, new).await?;
+    Ok(vid)
+}
+
+async fn record(tx: &mut Tx, rid: i64, vid: i64, new: NewVersion<'_>) -> Result<(), StoreError> {
+    let body = (new.method != Method::Delete).then(|| new.body.to_vec());
+    let body = super::Arg::OptBlob(body);
+    let mut args = args![rid, new.rtype, new.id, vid, new.method.code(), new.at_us];
+    args.push(body);
+    tx.execute(RECORD, args).await?;
+    Ok(())
+}
+
+/// Which of these `(type, id)` exist and are not deleted.
+pub async fn existing(tx: &mut Tx, wanted: &[(String, String)]) -> Result<Vec<(String, String)>, StoreError> {
+    let mut found = Vec::new();
+    // Far below both engines' limits on parameters.
+    for some in wanted.chunks(200) {
+        let pairs: Vec<String> =
+            (0..some.len()).map(|i| format!("(${}, ${})", 2 * i + 1, 2 * i + 2)).collect();
+        let sql = format!(
+            "SELECT type, id FROM resource WHERE deleted = 0 AND (type, id) IN (VALUES {})",
+            pairs.join(", ")
+        );
+        let args = some.iter().flat_map(|(rtype, id)| args![rtype.as_str(), id.as_str()]).collect();
+        for row in tx.all(AssertSqlSafe(sql), args).await? {
+            found.push((row.text(0)?, row.text(1)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Some resource that refers to this one, as `Type/id`.
+pub async fn referrer(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<String>, StoreError> {
+    let row = tx.optional(REFERRER, args![rtype, id]).await?;
+    row.map(|row| Ok(format!("{}/{}", row.text(0)?, row.text(1)?))).transpose()
+}
+
+/// Makes transactions that decide by the same search run one after the other.
+pub async fn lock_search(tx: &mut Tx, rtype: &str, query: &str) -> Result<(), StoreError> {
+    dialect::lock_name(tx, &format!("{rtype}?{query}")).await
+}
+
+/// The setting kept under `name`; `fresh` is kept, and returned, when there is none yet.
+pub async fn setting(tx: &mut Tx, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StoreError> {
+    tx.execute(KEEP_SETTING, args![name, fresh]).await?;
+    tx.one(SETTING, args![name]).await?.blob(0)
+}
