@@ -1,7 +1,10 @@
 //! The wire: R4 types, parsing, validation, search grammar, patch, Bundle, OperationOutcome,
 //! CapabilityStatement. Pure: no I/O, no clock, no SQL, no HTTP.
 
+pub(crate) mod at;
 pub mod date;
 pub mod interaction;
 pub mod outcome;
+pub mod parse;
 pub mod registry;
+pub mod validate;
