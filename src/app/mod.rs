@@ -1,10 +1,23 @@
 //! Use cases: one function, one transaction.
 
+pub mod booking;
+pub mod execute;
+pub mod history;
+pub mod idempotent;
+pub mod read;
+mod references;
+mod typed;
+pub mod write;
+
+pub use execute::execute;
+
 use crate::clock::{Clock, Micros};
 use crate::config::Config;
 use crate::fhir::outcome::Issue;
-use crate::store::Store;
+use crate::fhir::validate::Validator;
+use crate::store::{Intent, Store, StoreError};
 use bytes::Bytes;
+use secrecy::ExposeSecret;
 use std::sync::Arc;
 
 /// Everything a use case needs. Cheap to clone.
@@ -16,8 +29,29 @@ pub struct App {
     pub clock: Clock,
     /// Validated settings.
     pub config: Arc<Config>,
+    /// The gate that bodies pass on the way in.
+    pub validator: Arc<Validator>,
     /// Key that signs paging links.
     pub link_key: Arc<[u8; 32]>,
+}
+
+impl App {
+    /// Opens the database and prepares everything else that use cases need.
+    ///
+    /// # Errors
+    /// When the database can't be opened or our own profiles are broken.
+    pub async fn start(config: Arc<Config>, clock: Clock) -> Result<Self, StoreError> {
+        let store = Store::open(config.database.url.expose_secret(), &config.database).await?;
+        let fresh = clock.random_bytes::<32>().map_err(|e| StoreError::Other(e.to_string()))?;
+        let link_key = store
+            .write(Intent::Upsert, move |tx| {
+                Box::pin(async move { crate::store::resource::setting(tx, "link-key", &fresh).await })
+            })
+            .await?;
+        let link_key = <[u8; 32]>::try_from(link_key.as_slice()).unwrap_or(fresh);
+        let validator = Validator::new().map_err(StoreError::Other)?;
+        Ok(Self { store, clock, config, validator: Arc::new(validator), link_key: Arc::new(link_key) })
+    }
 }
 
 /// What the caller of one request set, besides the interaction and its body.

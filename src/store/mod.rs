@@ -16,6 +16,7 @@ mod writer;
 pub use db::{Arg, Engine, Row, Tx};
 pub use error::StoreError;
 
+use crate::config::Database;
 use db::Conn;
 use futures_util::future::BoxFuture;
 use sqlx::Connection;
@@ -75,20 +76,20 @@ impl Store {
     ///
     /// # Errors
     /// When it can't be reached, or holds tables of a newer version.
-    pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
+    pub async fn open(url: &str, settings: &Database) -> Result<Self, StoreError> {
         let pool = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Self::open_postgres(url, connections).await?
+            Self::open_postgres(url, settings).await?
         } else {
-            Self::open_sqlite(url, connections).await?
+            Self::open_sqlite(url, settings).await?
         };
         Ok(Self { pool })
     }
 
-    async fn open_postgres(url: &str, connections: u32) -> Result<Pool, StoreError> {
+    async fn open_postgres(url: &str, settings: &Database) -> Result<Pool, StoreError> {
         let options = PgConnectOptions::from_str(url)?.application_name("slotwright");
         let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10))
+            .max_connections(settings.max_connections)
+            .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
@@ -96,14 +97,14 @@ impl Store {
         Ok(Pool::Postgres(pool))
     }
 
-    async fn open_sqlite(url: &str, connections: u32) -> Result<Pool, StoreError> {
+    async fn open_sqlite(url: &str, settings: &Database) -> Result<Pool, StoreError> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             // FULL: a commit that was acknowledged survives a power cut, not only a crash.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
+            .busy_timeout(settings.busy_timeout)
             .statement_cache_capacity(500)
             .pragma("cache_size", "-65536")
             .pragma("mmap_size", "1073741824")
@@ -114,8 +115,8 @@ impl Store {
             .await
             .map_err(|e| StoreError::Other(e.to_string()))?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10))
+            .max_connections(settings.max_connections)
+            .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;

@@ -8,6 +8,9 @@ use sqlx::AssertSqlSafe;
 
 statements! {
     FIND = "SELECT rid, vid, deleted, updated_us, body FROM resource WHERE type = $1 AND id = $2";
+    FIND_WITH_LAPSE = "SELECT rid, vid, deleted, updated_us, body, \
+        (SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL) \
+        FROM resource WHERE type = $1 AND id = $2";
     FIND_RID = "SELECT type, id, vid, deleted, updated_us, body FROM resource WHERE rid = $1";
     INSERT = "INSERT INTO resource (type, id, vid, deleted, updated_us, body) VALUES ($1, $2, 1, 0, $3, $4) \
         ON CONFLICT DO NOTHING RETURNING rid";
@@ -90,6 +93,16 @@ pub struct NewVersion<'a> {
 pub async fn find(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<Stored>, StoreError> {
     let row = tx.optional(FIND, args![rtype, id]).await?;
     row.as_ref().map(stored).transpose()
+}
+
+/// The same, and when the next hold of any appointment lapses.
+pub async fn find_with_lapse(
+    tx: &mut Tx,
+    rtype: &str,
+    id: &str,
+) -> Result<(Option<Stored>, Option<Micros>), StoreError> {
+    let Some(row) = tx.optional(FIND_WITH_LAPSE, args![rtype, id]).await? else { return Ok((None, None)) };
+    Ok((Some(stored(&row)?), row.opt_int(5)?))
 }
 
 fn stored(row: &Row) -> Result<Stored, StoreError> {

@@ -1,0 +1,60 @@
+//! The one entry of every FHIR request.
+
+use super::{Answer, App, Body, Context, history, idempotent, read, write};
+use crate::fhir::interaction::Interaction;
+use crate::fhir::outcome::Error;
+use crate::store::Intent;
+use std::sync::Arc;
+
+/// Carries out one interaction and answers it.
+///
+/// # Errors
+/// Whatever the client should be told; see the error table in [`crate::fhir::outcome`].
+pub async fn execute(app: &App, ctx: &Context, interaction: Interaction, body: Body) -> Result<Answer, Error> {
+    match interaction {
+        Interaction::Capabilities => Ok(super::capability::answer(ctx)),
+        Interaction::Read(instance, conditions) => read::read(app, &instance, &conditions).await,
+        Interaction::VersionRead(instance, vid) => read::version_read(app, &instance, &vid).await,
+        Interaction::Search(search) => super::search::search(app, ctx, &search).await,
+        Interaction::History { rtype, id, query } => history::history(app, ctx, rtype, id.as_deref(), &query).await,
+        Interaction::Bundle => super::bundle::process(app, ctx, body).await,
+        Interaction::Operation { .. } => super::operation::run(app, ctx, &interaction, body).await,
+        Interaction::Create { .. }
+        | Interaction::Update(..)
+        | Interaction::Patch(..)
+        | Interaction::Delete(..) => write_one(app, ctx, interaction, body).await,
+    }
+}
+
+/// One writing interaction in a transaction of its own.
+async fn write_one(app: &App, ctx: &Context, interaction: Interaction, body: Body) -> Result<Answer, Error> {
+    let warnings = write::check(app, &interaction, &body)?;
+    let intent = match interaction {
+        Interaction::Delete(..) => Intent::Delete,
+        _ => Intent::Upsert,
+    };
+    let key = match interaction {
+        Interaction::Create { .. } => idempotent::Key::of(ctx, &interaction, &body),
+        _ => None,
+    };
+    let (app_, shared) = (app.clone(), Arc::new((ctx.clone(), interaction, body, key)));
+    let mut answer = app
+        .store
+        .write(intent, move |tx| {
+            let (app, shared) = (app_.clone(), shared.clone());
+            Box::pin(async move {
+                let (ctx, interaction, body, key) = shared.as_ref();
+                let mut work = write::Work::begin(&app, ctx);
+                if let Some(answer) = idempotent::recall(tx, key.as_ref(), work.now).await? {
+                    return Ok(answer);
+                }
+                let answer = write::carry_out(tx, &app, &mut work, interaction, body, None).await?;
+                work.settle(tx, &app).await?;
+                idempotent::keep(tx, key.as_ref(), &answer).await?;
+                Ok(answer)
+            })
+        })
+        .await?;
+    answer.issues.extend(warnings);
+    Ok(answer)
+}

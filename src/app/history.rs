@@ -1,0 +1,180 @@
+//! `_history` of an instance, a type or the system.
+
+use super::{Answer, App, Context};
+use crate::clock::{Micros, instant_text};
+use crate::fhir::date;
+use crate::fhir::outcome::{Error, Issue, Kind};
+use crate::fhir::registry::ResourceType;
+use crate::store::history::{Entry, Page, Scope, page};
+use crate::store::resource;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
+use sha2::Sha256;
+use std::fmt::Write as _;
+
+/// What the query asks for.
+struct Wanted {
+    count: usize,
+    before: i64,
+    since: Micros,
+    until: Micros,
+    /// The parameters, without the page's own position.
+    text: String,
+}
+
+/// A page of history, newest first (R4 `http.html#history`): `_count`, `_since`, `_at`, and links that stay
+/// valid while versions are added.
+pub async fn history(
+    app: &App,
+    ctx: &Context,
+    rtype: Option<&'static ResourceType>,
+    id: Option<&str>,
+    query: &str,
+) -> Result<Answer, Error> {
+    let path = match (rtype, id) {
+        (Some(rtype), Some(id)) => format!("{}/{id}/_history", rtype.name),
+        (Some(rtype), None) => format!("{}/_history", rtype.name),
+        _ => "_history".to_owned(),
+    };
+    let wanted = parse(app, ctx, &path, query)?;
+    let mut tx = app.store.snapshot().await?;
+    let scope = match (rtype, id) {
+        (Some(rtype), Some(id)) => {
+            if resource::find(&mut tx, rtype.name, id).await?.is_none() {
+                return Err(Error::not_found(rtype.name, id));
+            }
+            Scope::Instance(rtype.name, id)
+        }
+        (Some(rtype), None) => Scope::Type(rtype.name),
+        _ => Scope::System,
+    };
+    let limit = i64::try_from(wanted.count).unwrap_or(i64::MAX - 1) + 1;
+    let some = Page { before: wanted.before, since: wanted.since, until: wanted.until, limit };
+    let mut entries = page(&mut tx, scope, some).await?;
+    let more = entries.len() > wanted.count;
+    entries.truncate(wanted.count);
+    let next = entries.last().filter(|_| more).map(|entry| sign(app, &path, entry.hid));
+    Ok(Answer { status: 200, resource: Some(bundle(ctx, &path, &wanted, &entries, next)?), ..Answer::default() })
+}
+
+fn parse(app: &App, ctx: &Context, path: &str, query: &str) -> Result<Wanted, Error> {
+    let mut wanted = Wanted {
+        count: app.config.fhir.default_count,
+        before: i64::MAX,
+        since: i64::MIN,
+        until: i64::MAX,
+        text: String::new(),
+    };
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let refused = || Error::bad_request(format!("{name} has a value that can't be read"));
+        match name.as_ref() {
+            "_count" => wanted.count = value.parse::<usize>().map_err(|_| refused())?,
+            "_since" => wanted.since = date::parse(&value).map_err(|_| refused())?.lo,
+            "_at" => {
+                let at = date::parse(&value).map_err(|_| refused())?;
+                (wanted.since, wanted.until) = (at.lo, at.hi - 1);
+            }
+            "_position" => {
+                wanted.before = unsign(app, path, &value).ok_or_else(refused)?;
+                continue;
+            }
+            "_format" | "_pretty" => {}
+            _ if ctx.strict => {
+                let issue = Issue::error("not-supported", format!("History does not know the parameter {name}"));
+                return Err(Error::of(Kind::BadRequest, vec![issue]));
+            }
+            _ => continue,
+        }
+        let sep = if wanted.text.is_empty() { "?" } else { "&" };
+        let pair = form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
+        let _ = write!(wanted.text, "{sep}{pair}");
+    }
+    if wanted.count > app.config.fhir.max_count {
+        return Err(Error::bad_request(format!("_count may be at most {}", app.config.fhir.max_count)));
+    }
+    Ok(wanted)
+}
+
+fn tag(app: &App, path: &str, hid: i64) -> Option<[u8; 16]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(app.link_key.as_ref()).ok()?;
+    mac.update(format!("{path}\n{hid}").as_bytes());
+    mac.finalize().into_bytes().first_chunk().copied()
+}
+
+fn sign(app: &App, path: &str, hid: i64) -> String {
+    let mut position = hid.to_be_bytes().to_vec();
+    position.extend(tag(app, path, hid).unwrap_or_default());
+    URL_SAFE_NO_PAD.encode(position)
+}
+
+fn unsign(app: &App, path: &str, text: &str) -> Option<i64> {
+    let position = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (hid, said) = position.split_first_chunk::<8>()?;
+    let hid = i64::from_be_bytes(*hid);
+    (said == tag(app, path, hid)?).then_some(hid)
+}
+
+/// The Bundle, stored bodies copied in as they are.
+fn bundle(
+    ctx: &Context,
+    path: &str,
+    wanted: &Wanted,
+    entries: &[Entry],
+    next: Option<String>,
+) -> Result<Bytes, Error> {
+    let own = format!("{}/{path}{}", ctx.base, wanted.text);
+    let mut links = vec![json!({ "relation": "self", "url": own })];
+    if let Some(next) = next {
+        let sep = if wanted.text.is_empty() { "?" } else { "&" };
+        links.push(json!({ "relation": "next", "url": format!("{own}{sep}_position={next}") }));
+    }
+    let head = json!({ "resourceType": "Bundle", "type": "history", "link": links }).to_string();
+    let mut out = head.into_bytes();
+    out.pop();
+    if !entries.is_empty() {
+        out.extend_from_slice(b",\"entry\":[");
+        for (i, entry) in entries.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            write_entry(&mut out, ctx, entry)?;
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
+    Ok(Bytes::from(out))
+}
+
+fn write_entry(out: &mut Vec<u8>, ctx: &Context, entry: &Entry) -> Result<(), Error> {
+    let Entry { rtype, id, vid, method, .. } = entry;
+    let status = match (method.as_str(), vid) {
+        ("DELETE", _) => "204",
+        (_, 1) => "201",
+        _ => "200",
+    };
+    let url = if method == "POST" { rtype.clone() } else { format!("{rtype}/{id}") };
+    let mut write = |value: serde_json::Value| serde_json::to_writer(&mut *out, &value);
+    let failed = |e: serde_json::Error| Error::internal(e.to_string());
+    let full_url = format!("{}/{rtype}/{id}", ctx.base);
+    let request = json!({ "method": method, "url": url });
+    let etag = format!("W/\"{vid}\"");
+    let response = json!({ "status": status, "etag": etag, "lastModified": instant_text(entry.at_us) });
+    let tail = json!({ "request": request, "response": response });
+    match &entry.body {
+        None => write(json!({ "fullUrl": full_url, "request": request, "response": response })).map_err(failed),
+        Some(body) => {
+            out.extend_from_slice(b"{\"fullUrl\":");
+            serde_json::to_writer(&mut *out, &full_url).map_err(failed)?;
+            out.extend_from_slice(b",\"resource\":");
+            out.extend_from_slice(body);
+            let tail = tail.to_string();
+            out.push(b',');
+            out.extend_from_slice(tail.get(1..).unwrap_or_default().as_bytes());
+            Ok(())
+        }
+    }
+}
+

@@ -1,0 +1,374 @@
+//! Writing inside a transaction: create, update, patch and delete, alone or as entries of a Bundle.
+//!
+//! Each write stores its version at once and leaves what depends on the whole transaction (claims, served
+//! slot status, references, protection of what is referred to) to [`Work::settle`].
+
+use super::booking::Effect;
+use super::references::Pending;
+use super::{Answer, App, Body, Context, Version, read, references, typed};
+use crate::clock::{Micros, instant_text};
+use crate::fhir::interaction::{Instance, Interaction, Target, WriteConditions};
+use crate::fhir::outcome::{Error, Issue, Kind};
+use crate::fhir::registry::ResourceType;
+use crate::fhir::{patch, search};
+use crate::store::resource::{self, Method, NewVersion, Stored};
+use crate::store::{Tx, index};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// What one transaction has still to settle before it commits.
+#[derive(Debug)]
+pub struct Work {
+    /// The time of the whole transaction.
+    pub now: Micros,
+    /// Public base of the FHIR endpoint.
+    pub base: String,
+    /// Why taken time may be booked over.
+    pub override_reason: Option<String>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) references: Vec<Pending>,
+    deleted: Vec<(&'static str, String)>,
+}
+
+impl Work {
+    /// Begins a transaction's work.
+    pub fn begin(app: &App, ctx: &Context) -> Self {
+        Self {
+            now: app.clock.now(),
+            base: ctx.base.clone(),
+            override_reason: ctx.override_reason.clone(),
+            effects: Vec::new(),
+            references: Vec::new(),
+            deleted: Vec::new(),
+        }
+    }
+
+    /// Settles what depends on the whole transaction: claims are freed before claims are taken, so one
+    /// transaction can cancel a booking and give its time to another.
+    ///
+    /// # Errors
+    /// 409 naming every conflict, 422 for references to nothing, 409 for a deletion of what is referred to.
+    pub async fn settle(mut self, tx: &mut Tx, app: &App) -> Result<(), Error> {
+        references::check(tx, &self.references).await?;
+        super::booking::settle(tx, app, &mut self).await?;
+        if app.config.references.protect_delete {
+            for (rtype, id) in &self.deleted {
+                if let Some(referrer) = resource::referrer(tx, rtype, id).await? {
+                    let message = format!("{rtype}/{id} can't be deleted: {referrer} refers to it");
+                    return Err(Error::new(Kind::Conflict, message));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks the body of a writing interaction before any transaction begins; returns its warnings.
+///
+/// # Errors
+/// 400 when the body is missing or of another type, 422 with every problem of it.
+pub fn check(app: &App, interaction: &Interaction, body: &Body) -> Result<Vec<Issue>, Error> {
+    let rtype = match interaction {
+        Interaction::Create { rtype, .. } => rtype,
+        Interaction::Update(Target::Instance(instance), _) => instance.rtype,
+        Interaction::Update(Target::Matching(rtype, _), _) => rtype,
+        _ => return Ok(Vec::new()),
+    };
+    let Body::Resource(resource) = body else {
+        return Err(Error::bad_request(format!("The body must be a {} resource", rtype.name)));
+    };
+    check_resource(app, rtype, resource)
+}
+
+/// Checks one resource; returns its warnings.
+///
+/// # Errors
+/// 400 when it is of another type, 422 with every problem of it.
+pub fn check_resource(app: &App, rtype: &ResourceType, resource: &Value) -> Result<Vec<Issue>, Error> {
+    let said = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
+    if said != rtype.name {
+        let message = format!("The body says resourceType \"{}\" where {} belongs", printable(said), rtype.name);
+        return Err(Error::of(Kind::BadRequest, vec![Issue::error("invalid", message).at("resourceType")]));
+    }
+    let issues = app.validator.validate(rtype.name, resource);
+    if issues.iter().any(Issue::is_error) { Err(Error::of(Kind::Unprocessable, issues)) } else { Ok(issues) }
+}
+
+/// The beginning of a text from the client, fit for a message.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+/// Carries out one writing interaction whose body passed [`check`]. `new_id` is the id that a Bundle minted
+/// for a resource it creates.
+pub async fn carry_out(
+    tx: &mut Tx,
+    app: &App,
+    work: &mut Work,
+    interaction: &Interaction,
+    body: &Body,
+    new_id: Option<String>,
+) -> Result<Answer, Error> {
+    match (interaction, body) {
+        (Interaction::Create { rtype, if_none_exist }, Body::Resource(resource)) => {
+            create(tx, app, work, rtype, resource.clone(), if_none_exist.as_deref(), new_id).await
+        }
+        (Interaction::Update(target, conditions), Body::Resource(resource)) => {
+            update(tx, app, work, target, conditions, resource.clone(), new_id).await
+        }
+        (Interaction::Patch(target, conditions), patch) => {
+            patch_resource(tx, app, work, target, conditions, patch).await
+        }
+        (Interaction::Delete(target, conditions), _) => delete(tx, app, work, target, conditions).await,
+        _ => Err(Error::bad_request("A resource is needed in the body")),
+    }
+}
+
+/// `POST Type`
+async fn create(
+    tx: &mut Tx,
+    app: &App,
+    work: &mut Work,
+    rtype: &'static ResourceType,
+    body: Value,
+    if_none_exist: Option<&str>,
+    new_id: Option<String>,
+) -> Result<Answer, Error> {
+    if let Some(query) = if_none_exist
+        && let Some(instance) = matching(tx, app, rtype, query).await?
+    {
+        let mut answer = read::read_in(tx, &instance, &crate::fhir::interaction::ReadConditions::default()).await?;
+        answer.location = answer.version.map(|v| location(rtype, &instance.id, v.vid));
+        return Ok(answer);
+    }
+    let id = new_id.unwrap_or_else(|| app.clock.new_id());
+    store_version(tx, app, work, &Instance { rtype, id }, None, body, Method::Post).await
+}
+
+/// The one resource that matches, under a lock that makes equal searches run one after the other.
+async fn matching(
+    tx: &mut Tx,
+    app: &App,
+    rtype: &'static ResourceType,
+    query: &str,
+) -> Result<Option<Instance>, Error> {
+    resource::lock_search(tx, rtype.name, query).await?;
+    let found = super::search::matching(tx, app, rtype, query, 2).await?;
+    match found.as_slice() {
+        [] => Ok(None),
+        [id] => Ok(Some(Instance { rtype, id: id.clone() })),
+        _ => Err(Error::new(Kind::PreconditionFailed, format!("More than one {} matches the condition", rtype.name))),
+    }
+}
+
+/// `PUT Type/id`, `PUT Type?query`
+async fn update(
+    tx: &mut Tx,
+    app: &App,
+    work: &mut Work,
+    target: &Target,
+    conditions: &WriteConditions,
+    body: Value,
+    new_id: Option<String>,
+) -> Result<Answer, Error> {
+    let said = body.get("id").and_then(Value::as_str).map(str::to_owned);
+    let instance = match target {
+        Target::Instance(instance) => {
+            check_id(said.as_deref(), &instance.id)?;
+            instance.clone()
+        }
+        Target::Matching(rtype, query) => match matching(tx, app, rtype, query).await? {
+            Some(instance) => {
+                if said.is_some() {
+                    check_id(said.as_deref(), &instance.id)?;
+                }
+                instance
+            }
+            None => {
+                let id = said.or(new_id).unwrap_or_else(|| app.clock.new_id());
+                Instance { rtype, id }
+            }
+        },
+    };
+    let current = resource::find(tx, instance.rtype.name, &instance.id).await?;
+    check_conditions(current.as_ref(), conditions)?;
+    store_version(tx, app, work, &instance, current, body, Method::Put).await
+}
+
+fn check_id(said: Option<&str>, id: &str) -> Result<(), Error> {
+    match said {
+        Some(said) if said == id => Ok(()),
+        Some(said) => {
+            let message = format!("The body has id \"{}\", the URL \"{id}\"", printable(said));
+            Err(Error::of(Kind::BadRequest, vec![Issue::error("invalid", message).at("id")]))
+        }
+        None => {
+            let message = format!("The body must have the id of the URL, \"{id}\"");
+            Err(Error::of(Kind::BadRequest, vec![Issue::error("required", message).at("id")]))
+        }
+    }
+}
+
+fn check_conditions(current: Option<&Stored>, conditions: &WriteConditions) -> Result<(), Error> {
+    let live = current.filter(|stored| !stored.deleted);
+    if let Some(tags) = &conditions.if_match
+        && !live.is_some_and(|stored| read::names_version(tags, stored.vid))
+    {
+        let now = live.map_or("nothing".to_owned(), |stored| format!("version {}", stored.vid));
+        return Err(Error::new(Kind::PreconditionFailed, format!("If-Match names another version; current is {now}")));
+    }
+    if let Some(tags) = &conditions.if_none_match
+        && live.is_some_and(|stored| read::names_version(tags, stored.vid))
+    {
+        return Err(Error::new(Kind::PreconditionFailed, "If-None-Match: the resource exists"));
+    }
+    Ok(())
+}
+
+/// The live resource that a patch or a deletion is aimed at.
+async fn live(
+    tx: &mut Tx,
+    app: &App,
+    target: &Target,
+    conditions: &WriteConditions,
+) -> Result<Option<(Instance, Option<Stored>)>, Error> {
+    let instance = match target {
+        Target::Instance(instance) => instance.clone(),
+        Target::Matching(rtype, query) => match matching(tx, app, rtype, query).await? {
+            Some(instance) => instance,
+            None => return Ok(None),
+        },
+    };
+    let current = resource::find(tx, instance.rtype.name, &instance.id).await?;
+    check_conditions(current.as_ref(), conditions)?;
+    Ok(Some((instance, current)))
+}
+
+/// `PATCH Type/id`, `PATCH Type?query`
+async fn patch_resource(
+    tx: &mut Tx,
+    app: &App,
+    work: &mut Work,
+    target: &Target,
+    conditions: &WriteConditions,
+    patch: &Body,
+) -> Result<Answer, Error> {
+    let Some((instance, current)) = live(tx, app, target, conditions).await? else {
+        return Err(Error::new(Kind::NotFound, "Nothing matches the condition"));
+    };
+    let Some(current) = current else { return Err(Error::not_found(instance.rtype.name, &instance.id)) };
+    if current.deleted {
+        return Err(read::gone(instance.rtype.name, &instance.id));
+    }
+    let old = parse(&current)?;
+    let new = match patch {
+        Body::JsonPatch(document) => patch::json::apply(&old, document)?,
+        Body::FhirPathPatch(parameters) | Body::Resource(parameters) => patch::fhirpath::apply(&old, parameters)?,
+        Body::Empty => return Err(Error::bad_request("A patch is needed in the body")),
+    };
+    check_resource(app, instance.rtype, &new)?;
+    store_version(tx, app, work, &instance, Some(current), new, Method::Patch).await
+}
+
+/// `DELETE Type/id`, `DELETE Type?query`
+async fn delete(
+    tx: &mut Tx,
+    app: &App,
+    work: &mut Work,
+    target: &Target,
+    conditions: &WriteConditions,
+) -> Result<Answer, Error> {
+    let done = Answer { status: 204, ..Answer::default() };
+    let Some((instance, current)) = live(tx, app, target, conditions).await? else { return Ok(done) };
+    let Some(current) = current else { return Err(Error::not_found(instance.rtype.name, &instance.id)) };
+    if current.deleted {
+        return Ok(done);
+    }
+    let old = parse(&current)?;
+    typed::before_delete(tx, work, &instance, &current, &old).await?;
+    let at_us = work.now.max(current.updated_us);
+    let new = NewVersion {
+        rtype: instance.rtype.name,
+        id: &instance.id,
+        method: Method::Delete,
+        at_us,
+        body: &current.body,
+    };
+    let vid = resource::replace(tx, &current, new).await?;
+    index::write(tx, current.rid, instance.rtype, Some(&old), None).await?;
+    typed::remove(tx, &instance, &current).await?;
+    work.deleted.push((instance.rtype.name, instance.id));
+    Ok(Answer { version: Some(Version { vid, updated_us: at_us }), ..done })
+}
+
+/// Stores the next version of a resource, or its first.
+pub(super) async fn store_version(
+    tx: &mut Tx,
+    app: &App,
+    work: &mut Work,
+    instance: &Instance,
+    current: Option<Stored>,
+    mut body: Value,
+    method: Method,
+) -> Result<Answer, Error> {
+    let (rtype, id) = (instance.rtype, instance.id.as_str());
+    references::localise(&mut body, &work.base);
+    if app.config.references.checked(rtype.name) {
+        work.references.extend(references::pending(rtype.name, &body));
+    }
+    let live = current.as_ref().filter(|stored| !stored.deleted);
+    let old = live.map(parse).transpose()?;
+    let typed = typed::prepare(tx, app, work, instance, live, old.as_ref(), &mut body).await?;
+
+    let at_us = current.as_ref().map_or(work.now, |stored| work.now.max(stored.updated_us));
+    let vid = current.as_ref().map_or(1, |stored| stored.vid + 1);
+    let body = stamp(body, id, vid, at_us);
+    let bytes = serde_json::to_vec(&body).map_err(|e| Error::internal(e.to_string()))?;
+    let new = NewVersion { rtype: rtype.name, id, method, at_us, body: &bytes };
+    let rid = match &current {
+        Some(stored) => {
+            resource::replace(tx, stored, new).await?;
+            stored.rid
+        }
+        None => resource::insert(tx, new).await?,
+    };
+    index::write(tx, rid, rtype, old.as_ref(), Some(&body)).await?;
+    typed::put(tx, work, instance, rid, live.is_some(), typed).await?;
+    Ok(Answer {
+        status: if live.is_some() { 200 } else { 201 },
+        resource: Some(Bytes::from(bytes)),
+        version: Some(Version { vid, updated_us: at_us }),
+        location: Some(location(rtype, id, vid)),
+        issues: Vec::new(),
+    })
+}
+
+/// A stored body as JSON.
+pub(super) fn parse(stored: &Stored) -> Result<Value, Error> {
+    serde_json::from_slice(&stored.body).map_err(|e| Error::internal(format!("a stored body is not JSON: {e}")))
+}
+
+fn location(rtype: &ResourceType, id: &str, vid: i64) -> String {
+    format!("{}/{id}/_history/{vid}", rtype.name)
+}
+
+/// The body as it is served: type, id and `meta` first, version and time set by us.
+pub(super) fn stamp(body: Value, id: &str, vid: i64, at_us: Micros) -> Value {
+    let Value::Object(mut body) = body else { return body };
+    let mut stamped = Map::with_capacity(body.len() + 2);
+    let mut meta = Map::new();
+    meta.insert("versionId".to_owned(), Value::String(vid.to_string()));
+    meta.insert("lastUpdated".to_owned(), Value::String(instant_text(at_us)));
+    if let Some(Value::Object(said)) = body.remove("meta") {
+        meta.extend(said.into_iter().filter(|(key, _)| {
+            !matches!(key.as_str(), "versionId" | "lastUpdated" | "_versionId" | "_lastUpdated")
+        }));
+    }
+    if let Some(rtype) = body.remove("resourceType") {
+        stamped.insert("resourceType".to_owned(), rtype);
+    }
+    stamped.insert("id".to_owned(), Value::String(id.to_owned()));
+    stamped.insert("meta".to_owned(), Value::Object(meta));
+    stamped.extend(body.into_iter().filter(|(key, _)| key != "id"));
+    Value::Object(stamped)
+}
