@@ -3,6 +3,8 @@
 
 pub(crate) mod at;
 pub mod date;
+pub mod extract;
+pub mod fold;
 pub mod interaction;
 pub mod outcome;
 pub mod parse;

@@ -130,6 +130,17 @@ impl ResourceType {
     pub fn param(&self, code: &str) -> Option<&'static SearchParam> {
         self.all_params().find(|p| p.code == code)
     }
+
+    /// For a parameter that narrows another one's references to one type (`patient` of `actor`): that other
+    /// parameter and the type. The index holds such references once, under the other.
+    pub fn stored_as(&self, param: &SearchParam) -> Option<(&'static SearchParam, &'static str)> {
+        let [Path { path, only: Only::RefersTo(target) }] = param.paths else { return None };
+        let whole = self.params.iter().find(|p| {
+            p.kind == ParamKind::Reference
+                && matches!(p.paths, [Path { path: other, only: Only::All }] if other == path)
+        })?;
+        Some((whole, target))
+    }
 }
 
 impl SearchParam {
