@@ -9,4 +9,6 @@ pub mod interaction;
 pub mod outcome;
 pub mod parse;
 pub mod registry;
+
+pub mod search;
 pub mod validate;
