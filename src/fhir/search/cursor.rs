@@ -21,7 +21,6 @@ pub struct Position {
 
 /// The value of a sort key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
 pub enum Key {
     /// A time or other whole number.
     Int(i64),
