@@ -8,6 +8,7 @@ pub mod fold;
 pub mod interaction;
 pub mod outcome;
 pub mod parse;
+pub mod patch;
 pub mod registry;
 
 pub mod search;

@@ -6,6 +6,7 @@ use super::{Instance, Interaction, ReadConditions, Search, Target, WriteConditio
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::registry::{ResourceType, resource_type};
 use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// A request to the FHIR endpoint, or the `request` of a Bundle entry, as it was written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -169,7 +170,7 @@ fn place(path: &str) -> Result<Place, Error> {
 
 /// One segment, percent-decoded; `%2F` inside a segment never makes two of it.
 fn decode(segment: &str) -> Result<String, Error> {
-    percent_decode_str(segment).decode_utf8().map(|text| text.into_owned()).map_err(|_| {
+    percent_decode_str(segment).decode_utf8().map(Cow::into_owned).map_err(|_| {
         Error::of(Kind::BadRequest, vec![Issue::error("structure", "The path is not valid UTF-8")])
     })
 }
