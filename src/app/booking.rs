@@ -139,7 +139,9 @@ async fn take(
             continue;
         }
         let taken = ledger::taken(tx, &claim).await?;
-        conflicts.extend(taken.into_iter().map(|taken| Conflict::ActorTaken { actor: claim.actor.clone(), taken }));
+        conflicts.extend(
+            taken.into_iter().map(|taken| Conflict::ActorTaken { actor: claim.actor.clone(), taken }),
+        );
     }
     Ok(())
 }
@@ -250,7 +252,8 @@ async fn cancel_lapsed(tx: &mut Tx, app: &App, work: &mut Work) -> Result<(), Er
         }
         let instance = Instance { rtype, id };
         let checked = work.references.len();
-        Box::pin(super::write::store_version(tx, app, work, &instance, Some(stored), body, Method::Patch)).await?;
+        Box::pin(super::write::store_version(tx, app, work, &instance, Some(stored), body, Method::Patch))
+            .await?;
         // What it refers to was checked when it was held.
         work.references.truncate(checked);
     }

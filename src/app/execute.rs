@@ -10,13 +10,22 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Whatever the client should be told; see the error table in [`crate::fhir::outcome`].
-pub async fn execute(app: &App, ctx: &Context, interaction: Interaction, body: Body) -> Result<Answer, Error> {
+pub async fn execute(
+    app: &App,
+    ctx: &Context,
+    interaction: Interaction,
+    body: Body,
+) -> Result<Answer, Error> {
     match interaction {
-        Interaction::Capabilities => Ok(super::capability::answer(ctx)),
+        Interaction::Capabilities => {
+            Err(Error::bad_request("The capability statement has a route of its own"))
+        }
         Interaction::Read(instance, conditions) => read::read(app, &instance, &conditions).await,
         Interaction::VersionRead(instance, vid) => read::version_read(app, &instance, &vid).await,
         Interaction::Search(search) => super::search::search(app, ctx, &search).await,
-        Interaction::History { rtype, id, query } => history::history(app, ctx, rtype, id.as_deref(), &query).await,
+        Interaction::History { rtype, id, query } => {
+            history::history(app, ctx, rtype, id.as_deref(), &query).await
+        }
         Interaction::Bundle => super::bundle::process(app, ctx, body).await,
         Interaction::Operation { .. } => super::operation::run(app, ctx, &interaction, body).await,
         Interaction::Create { .. }
@@ -51,7 +60,7 @@ async fn write_one(app: &App, ctx: &Context, interaction: Interaction, body: Bod
                 let answer = write::carry_out(tx, &app, &mut work, interaction, body, None).await?;
                 work.settle(tx, &app).await?;
                 idempotent::keep(tx, key.as_ref(), &answer).await?;
-                Ok(answer)
+                Ok::<_, Error>(answer)
             })
         })
         .await?;

@@ -57,7 +57,11 @@ pub async fn history(
     let more = entries.len() > wanted.count;
     entries.truncate(wanted.count);
     let next = entries.last().filter(|_| more).map(|entry| sign(app, &path, entry.hid));
-    Ok(Answer { status: 200, resource: Some(bundle(ctx, &path, &wanted, &entries, next)?), ..Answer::default() })
+    Ok(Answer {
+        status: 200,
+        resource: Some(bundle(ctx, &path, &wanted, &entries, next)?),
+        ..Answer::default()
+    })
 }
 
 fn parse(app: &App, ctx: &Context, path: &str, query: &str) -> Result<Wanted, Error> {
@@ -72,9 +76,9 @@ fn parse(app: &App, ctx: &Context, path: &str, query: &str) -> Result<Wanted, Er
         let refused = || Error::bad_request(format!("{name} has a value that can't be read"));
         match name.as_ref() {
             "_count" => wanted.count = value.parse::<usize>().map_err(|_| refused())?,
-            "_since" => wanted.since = date::parse(&value).map_err(|_| refused())?.lo,
+            "_since" => wanted.since = date::parse(&value).ok_or_else(refused)?.lo,
             "_at" => {
-                let at = date::parse(&value).map_err(|_| refused())?;
+                let at = date::parse(&value).ok_or_else(refused)?;
                 (wanted.since, wanted.until) = (at.lo, at.hi - 1);
             }
             "_position" => {
@@ -83,7 +87,8 @@ fn parse(app: &App, ctx: &Context, path: &str, query: &str) -> Result<Wanted, Er
             }
             "_format" | "_pretty" => {}
             _ if ctx.strict => {
-                let issue = Issue::error("not-supported", format!("History does not know the parameter {name}"));
+                let issue =
+                    Issue::error("not-supported", format!("History does not know the parameter {name}"));
                 return Err(Error::of(Kind::BadRequest, vec![issue]));
             }
             _ => continue,
@@ -164,7 +169,9 @@ fn write_entry(out: &mut Vec<u8>, ctx: &Context, entry: &Entry) -> Result<(), Er
     let response = json!({ "status": status, "etag": etag, "lastModified": instant_text(entry.at_us) });
     let tail = json!({ "request": request, "response": response });
     match &entry.body {
-        None => write(json!({ "fullUrl": full_url, "request": request, "response": response })).map_err(failed),
+        None => {
+            write(json!({ "fullUrl": full_url, "request": request, "response": response })).map_err(failed)
+        }
         Some(body) => {
             out.extend_from_slice(b"{\"fullUrl\":");
             serde_json::to_writer(&mut *out, &full_url).map_err(failed)?;
@@ -177,4 +184,3 @@ fn write_entry(out: &mut Vec<u8>, ctx: &Context, entry: &Entry) -> Result<(), Er
         }
     }
 }
-

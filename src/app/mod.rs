@@ -1,11 +1,14 @@
 //! Use cases: one function, one transaction.
 
 pub mod booking;
+pub mod bundle;
 pub mod execute;
 pub mod history;
 pub mod idempotent;
+pub mod operation;
 pub mod read;
 mod references;
+pub mod search;
 mod typed;
 pub mod write;
 

@@ -4,8 +4,8 @@ use super::{Answer, App, Version, booking};
 use crate::clock::Micros;
 use crate::fhir::interaction::{Instance, ReadConditions};
 use crate::fhir::outcome::{Error, Kind};
-use crate::store::resource::{self, Stored};
 use crate::store::Tx;
+use crate::store::resource::{self, Stored};
 use bytes::Bytes;
 
 /// `GET Type/id`
@@ -35,7 +35,11 @@ async fn find_settled(app: &App, instance: &Instance) -> Result<Option<Stored>, 
     Ok(resource::find(&mut app.store.reader().await?, rtype, &instance.id).await?)
 }
 
-fn present(instance: &Instance, stored: Option<Stored>, conditions: &ReadConditions) -> Result<Answer, Error> {
+fn present(
+    instance: &Instance,
+    stored: Option<Stored>,
+    conditions: &ReadConditions,
+) -> Result<Answer, Error> {
     let (rtype, id) = (instance.rtype.name, instance.id.as_str());
     let Some(stored) = stored else { return Err(Error::not_found(rtype, id)) };
     if stored.deleted {
@@ -62,7 +66,9 @@ pub(super) fn gone(rtype: &str, id: &str) -> Error {
 fn is_unchanged(version: Version, conditions: &ReadConditions) -> bool {
     match (&conditions.if_none_match, &conditions.if_modified_since) {
         (Some(tags), _) => names_version(tags, version.vid),
-        (None, Some(date)) => http_date(date).is_some_and(|since| version.updated_us / 1_000_000 <= since / 1_000_000),
+        (None, Some(date)) => {
+            http_date(date).is_some_and(|since| version.updated_us / 1_000_000 <= since / 1_000_000)
+        }
         (None, None) => false,
     }
 }

@@ -49,7 +49,9 @@ pub async fn prepare(
 
 fn actors_of(schedule: &Value) -> Vec<String> {
     let mut actors: Vec<String> = Vec::new();
-    for actor in schedule.get("actor").and_then(Value::as_array).into_iter().flatten().filter_map(reference_key) {
+    for actor in
+        schedule.get("actor").and_then(Value::as_array).into_iter().flatten().filter_map(reference_key)
+    {
         if !actors.contains(&actor) {
             actors.push(actor);
         }
@@ -100,7 +102,8 @@ fn check_length(rtype: &str, span: Span) -> Result<(), Error> {
     if span.end - span.start <= ledger::MAX_SPAN_US {
         return Ok(());
     }
-    let issue = Issue::error("business-rule", format!("{rtype}.end may be at most 24 hours after {rtype}.start"));
+    let issue =
+        Issue::error("business-rule", format!("{rtype}.end may be at most 24 hours after {rtype}.start"));
     Err(Error::unprocessable(issue.at(format!("{rtype}.end"))))
 }
 
@@ -116,7 +119,8 @@ async fn keep_bookings(tx: &mut Tx, before: &ledger::TouchedSlot, after: &Slot) 
         issues.push(Issue::error("conflict", message).at("Slot.start"));
     }
     if after.capacity < seats && after.capacity < before.capacity {
-        let message = format!("Slot/{} has {seats} bookings: its capacity can't be {}", before.id, after.capacity);
+        let message =
+            format!("Slot/{} has {seats} bookings: its capacity can't be {}", before.id, after.capacity);
         issues.push(Issue::error("conflict", message).at("Slot.extension"));
     }
     if issues.is_empty() { Ok(()) } else { Err(Error::of(Kind::Conflict, issues)) }
@@ -140,7 +144,8 @@ async fn prepare_appointment(
         check_length("Appointment", span)?;
         booking::check_within_slots(tx, &new, span).await?;
     }
-    new.held_until = if new.status == Status::Pending { Some(hold(app, work, new.held_until)?) } else { None };
+    new.held_until =
+        if new.status == Status::Pending { Some(hold(app, work, new.held_until)?) } else { None };
     set_held_until(body, new.held_until);
     Ok(Typed::Appointment(old, new))
 }

@@ -9,8 +9,8 @@ use super::{Answer, App, Body, Context, Version, read, references, typed};
 use crate::clock::{Micros, instant_text};
 use crate::fhir::interaction::{Instance, Interaction, Target, WriteConditions};
 use crate::fhir::outcome::{Error, Issue, Kind};
+use crate::fhir::patch;
 use crate::fhir::registry::ResourceType;
-use crate::fhir::{patch, search};
 use crate::store::resource::{self, Method, NewVersion, Stored};
 use crate::store::{Tx, index};
 use bytes::Bytes;
@@ -87,7 +87,8 @@ pub fn check(app: &App, interaction: &Interaction, body: &Body) -> Result<Vec<Is
 pub fn check_resource(app: &App, rtype: &ResourceType, resource: &Value) -> Result<Vec<Issue>, Error> {
     let said = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
     if said != rtype.name {
-        let message = format!("The body says resourceType \"{}\" where {} belongs", printable(said), rtype.name);
+        let message =
+            format!("The body says resourceType \"{}\" where {} belongs", printable(said), rtype.name);
         return Err(Error::of(Kind::BadRequest, vec![Issue::error("invalid", message).at("resourceType")]));
     }
     let issues = app.validator.validate(rtype.name, resource);
@@ -137,7 +138,8 @@ async fn create(
     if let Some(query) = if_none_exist
         && let Some(instance) = matching(tx, app, rtype, query).await?
     {
-        let mut answer = read::read_in(tx, &instance, &crate::fhir::interaction::ReadConditions::default()).await?;
+        let mut answer =
+            read::read_in(tx, &instance, &crate::fhir::interaction::ReadConditions::default()).await?;
         answer.location = answer.version.map(|v| location(rtype, &instance.id, v.vid));
         return Ok(answer);
     }
@@ -157,7 +159,10 @@ async fn matching(
     match found.as_slice() {
         [] => Ok(None),
         [id] => Ok(Some(Instance { rtype, id: id.clone() })),
-        _ => Err(Error::new(Kind::PreconditionFailed, format!("More than one {} matches the condition", rtype.name))),
+        _ => Err(Error::new(
+            Kind::PreconditionFailed,
+            format!("More than one {} matches the condition", rtype.name),
+        )),
     }
 }
 
@@ -215,7 +220,10 @@ fn check_conditions(current: Option<&Stored>, conditions: &WriteConditions) -> R
         && !live.is_some_and(|stored| read::names_version(tags, stored.vid))
     {
         let now = live.map_or("nothing".to_owned(), |stored| format!("version {}", stored.vid));
-        return Err(Error::new(Kind::PreconditionFailed, format!("If-Match names another version; current is {now}")));
+        return Err(Error::new(
+            Kind::PreconditionFailed,
+            format!("If-Match names another version; current is {now}"),
+        ));
     }
     if let Some(tags) = &conditions.if_none_match
         && live.is_some_and(|stored| read::names_version(tags, stored.vid))
@@ -262,8 +270,8 @@ async fn patch_resource(
     }
     let old = parse(&current)?;
     let new = match patch {
-        Body::JsonPatch(document) => patch::json::apply(&old, document)?,
-        Body::FhirPathPatch(parameters) | Body::Resource(parameters) => patch::fhirpath::apply(&old, parameters)?,
+        Body::JsonPatch(document) => patch::json(&old, document)?,
+        Body::FhirPathPatch(parameters) | Body::Resource(parameters) => patch::fhirpath(&old, parameters)?,
         Body::Empty => return Err(Error::bad_request("A patch is needed in the body")),
     };
     check_resource(app, instance.rtype, &new)?;
@@ -345,7 +353,8 @@ pub(super) async fn store_version(
 
 /// A stored body as JSON.
 pub(super) fn parse(stored: &Stored) -> Result<Value, Error> {
-    serde_json::from_slice(&stored.body).map_err(|e| Error::internal(format!("a stored body is not JSON: {e}")))
+    serde_json::from_slice(&stored.body)
+        .map_err(|e| Error::internal(format!("a stored body is not JSON: {e}")))
 }
 
 fn location(rtype: &ResourceType, id: &str, vid: i64) -> String {

@@ -8,6 +8,7 @@ mod dialect;
 mod error;
 pub mod history;
 pub mod idempotency;
+pub mod index;
 pub mod ledger;
 pub mod resource;
 pub mod scheduling;
