@@ -12,3 +12,4 @@ pub mod sandbox;
 pub mod scheduling;
 pub mod store;
 pub mod telemetry;
+pub mod worker;

@@ -1,11 +1,11 @@
 //! `Idempotency-Key`: the same key with the same request gives the same answer, and is carried out once.
 
-use super::{Answer, Body, Context, Version};
+use super::{Answer, App, Body, Context, Version};
 use crate::clock::Micros;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::outcome::{Error, Issue, Kind};
-use crate::store::Tx;
 use crate::store::idempotency::{self, Known};
+use crate::store::{Intent, Tx};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -74,4 +74,18 @@ pub async fn keep(tx: &mut Tx, key: Option<&Key>, answer: &Answer) -> Result<(),
     };
     let bytes = serde_json::to_vec(&kept).map_err(|e| Error::internal(e.to_string()))?;
     Ok(idempotency::keep(tx, &key.name, &bytes).await?)
+}
+
+/// Forgets keys older than the configured time.
+pub async fn forget_old(app: &App) -> Result<(), Error> {
+    let keep = i64::try_from(app.config.idempotency.keep.as_micros()).unwrap_or(i64::MAX);
+    let before = app.clock.now().saturating_sub(keep);
+    if !idempotency::any_before(&mut app.store.reader().await?, before).await? {
+        return Ok(());
+    }
+    app.store
+        .write(Intent::Upsert, move |tx| Box::pin(async move { idempotency::forget(tx, before).await }))
+        .await
+        .map_err(Error::from)?;
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod booking;
 pub mod bundle;
+pub mod check;
 pub mod execute;
 pub mod history;
 pub mod idempotent;

@@ -9,6 +9,7 @@ statements! {
     RESERVE = "INSERT INTO idempotency (key, fingerprint, at_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING key";
     RECALL = "SELECT fingerprint, answer FROM idempotency WHERE key = $1";
     KEEP = "UPDATE idempotency SET answer = $1 WHERE key = $2";
+    ANY_BEFORE = "SELECT key FROM idempotency WHERE at_us < $1 LIMIT 1";
     FORGET = "DELETE FROM idempotency WHERE at_us < $1";
 }
 
@@ -42,6 +43,11 @@ pub async fn reserve(tx: &mut Tx, key: &str, fingerprint: &str, now: Micros) -> 
 pub async fn keep(tx: &mut Tx, key: &str, answer: &[u8]) -> Result<(), StoreError> {
     tx.execute(KEEP, args![answer, key]).await?;
     Ok(())
+}
+
+/// Whether there is a key to forget.
+pub async fn any_before(tx: &mut Tx, before: Micros) -> Result<bool, StoreError> {
+    Ok(tx.optional(ANY_BEFORE, args![before]).await?.is_some())
 }
 
 /// Forgets keys used before `before`; returns how many.

@@ -81,15 +81,24 @@ pub struct Freed {
 
 /// The slots with these ids and the exclusive actors of their schedules, locked against other bookings.
 pub async fn lock_wanted(tx: &mut Tx, ids: &[String]) -> Result<Vec<WantedSlot>, StoreError> {
+    let lock = dialect::lock_slots(tx);
+    wanted(tx, ids, lock).await
+}
+
+/// The same without a lock, for looking only.
+pub async fn see_wanted(tx: &mut Tx, ids: &[String]) -> Result<Vec<WantedSlot>, StoreError> {
+    wanted(tx, ids, "").await
+}
+
+async fn wanted(tx: &mut Tx, ids: &[String], lock: &str) -> Result<Vec<WantedSlot>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let sql = format!(
         "SELECT s.rid, s.id, s.start_us, s.end_us, s.declared, s.capacity, sa.actor, k.actor FROM slot s \
          LEFT JOIN schedule_actor sa ON sa.id = s.schedule LEFT JOIN claims_as k ON k.key = sa.actor \
-         WHERE s.id IN ({}) ORDER BY s.rid{}",
+         WHERE s.id IN ({}) ORDER BY s.rid{lock}",
         placeholders(ids.len(), 1),
-        dialect::lock_slots(tx)
     );
     let mut slots: BTreeMap<i64, WantedSlot> = BTreeMap::new();
     for row in tx.all(AssertSqlSafe(sql), ids.iter().map(|id| id.as_str().into()).collect()).await? {
