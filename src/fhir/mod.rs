@@ -10,6 +10,5 @@ pub mod outcome;
 pub mod parse;
 pub mod patch;
 pub mod registry;
-
 pub mod search;
 pub mod validate;
