@@ -12,6 +12,7 @@ pub mod index;
 pub mod ledger;
 pub mod resource;
 pub mod scheduling;
+pub mod search;
 mod writer;
 
 pub use db::{Arg, Engine, Row, Tx};

@@ -1,0 +1,126 @@
+//! Running a search: a [`SearchQuery`] becomes one statement for a page of matches, one for a total, and one
+//! for each include.
+//!
+//! Pages are cut by the values of the last match (keyset), so a resource that matches all the time is seen
+//! exactly once, whatever else comes and goes.
+
+mod condition;
+mod include;
+mod order;
+mod sql;
+mod value;
+
+pub use include::included;
+
+use super::{Row, StoreError, Tx};
+use crate::clock::Micros;
+use crate::fhir::search::SearchQuery;
+use crate::fhir::search::cursor::Position;
+use condition::Compiler;
+use order::Order;
+use sql::Sql;
+use sqlx::AssertSqlSafe;
+
+/// A resource found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Internal key.
+    pub rid: i64,
+    /// Its type.
+    pub rtype: String,
+    /// Its logical id.
+    pub id: String,
+    /// Its version.
+    pub vid: i64,
+    /// Canonical JSON.
+    pub body: Vec<u8>,
+}
+
+/// A page of matches.
+#[derive(Debug)]
+pub struct Page {
+    /// In order.
+    pub matches: Vec<Found>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Position>,
+}
+
+/// Columns that [`found`] reads, of alias `r`.
+fn columns(r: &str) -> String {
+    format!("{r}.rid, {r}.type, {r}.id, {r}.vid, {r}.body")
+}
+
+/// How many [`columns`] there are.
+const COLUMNS: usize = 5;
+
+fn found(row: &Row) -> Result<Found, StoreError> {
+    Ok(Found {
+        rid: row.int(0)?,
+        rtype: row.text(1)?,
+        id: row.text(2)?,
+        vid: row.int(3)?,
+        body: row.blob(4)?,
+    })
+}
+
+/// A page of matches behind `after`; `now` is for `ap`.
+pub async fn page(
+    tx: &mut Tx,
+    query: &SearchQuery,
+    after: Option<&Position>,
+    now: Micros,
+) -> Result<Page, StoreError> {
+    let mut compiler = Compiler { sql: Sql::default(), now };
+    let order = Order::of(query);
+    let selection = compiler.select(&query.types, &query.conditions, order.needs_typed());
+    let keys = order.expressions(&selection.about);
+    let mut filter = selection.filter;
+    if let Some(after) = after {
+        filter.push_str(" AND ");
+        filter.push_str(&order.behind(&mut compiler.sql, &selection.about, &keys, after));
+    }
+    let count = usize::try_from(query.count).unwrap_or(usize::MAX - 1);
+    let mut list = columns(&selection.about.alias);
+    for key in &keys {
+        list.push_str(", ");
+        list.push_str(key);
+    }
+    let text = format!(
+        "SELECT {list} FROM {} WHERE {filter} ORDER BY {} LIMIT {}",
+        selection.from,
+        order.by(&selection.about, COLUMNS),
+        count + 1
+    );
+    let rows = tx.all(AssertSqlSafe(text), compiler.sql.into_args()).await?;
+    let more = rows.len() > count;
+    let next =
+        if more { rows.get(count - 1).map(|last| order.position(last, COLUMNS)).transpose()? } else { None };
+    let matches = rows.iter().take(count).map(found).collect::<Result<_, _>>()?;
+    Ok(Page { matches, next })
+}
+
+/// How many resources match.
+pub async fn count(tx: &mut Tx, query: &SearchQuery, now: Micros) -> Result<i64, StoreError> {
+    let mut compiler = Compiler { sql: Sql::default(), now };
+    let selection = compiler.select(&query.types, &query.conditions, false);
+    let text = format!("SELECT COUNT(*) FROM {} WHERE {}", selection.from, selection.filter);
+    tx.one(AssertSqlSafe(text), compiler.sql.into_args()).await?.int(0)
+}
+
+/// The logical ids of the first `limit` matches, in order of creation; for conditional interactions.
+pub async fn matching(
+    tx: &mut Tx,
+    query: &SearchQuery,
+    limit: usize,
+    now: Micros,
+) -> Result<Vec<String>, StoreError> {
+    let mut compiler = Compiler { sql: Sql::default(), now };
+    let selection = compiler.select(&query.types, &query.conditions, false);
+    let r = &selection.about.alias;
+    let text = format!(
+        "SELECT {r}.id FROM {} WHERE {} ORDER BY {r}.rid LIMIT {limit}",
+        selection.from, selection.filter
+    );
+    let rows = tx.all(AssertSqlSafe(text), compiler.sql.into_args()).await?;
+    rows.iter().map(|row| row.text(0)).collect()
+}

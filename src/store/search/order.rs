@@ -1,0 +1,172 @@
+//! The order of matches, and the place of one in it.
+
+use super::condition::{About, param_of};
+use super::sql::{Sql, all, any};
+use crate::fhir::registry::{ParamKind, SearchParam};
+use crate::fhir::search::cursor::{Key, Position};
+use crate::fhir::search::{Condition, SearchQuery, Test};
+use crate::store::{Row, StoreError};
+
+/// What matches are sorted by; the internal key always comes last.
+pub(super) struct Order {
+    keys: Vec<OrderKey>,
+}
+
+struct OrderKey {
+    param: &'static SearchParam,
+    descending: bool,
+    /// Every match has a value.
+    always: bool,
+}
+
+impl Order {
+    /// The order that the query asks for. Without one, searches by a range of start are in order of start,
+    /// which their index gives for nothing; all others are in order of creation.
+    pub(super) fn of(query: &SearchQuery) -> Self {
+        let asked = query.sort.iter().map(|key| OrderKey {
+            param: key.param,
+            descending: key.descending,
+            always: key.param.column.is_some_and(|c| c.table == "resource" || c.table == "slot"),
+        });
+        let mut keys: Vec<OrderKey> = asked.collect();
+        if query.sort.is_empty() {
+            let start = query.conditions.iter().find_map(|condition| match condition {
+                Condition::Param(p, Test::Date(_)) if p.column.is_some_and(|c| c.name == "start_us") => {
+                    Some(*p)
+                }
+                _ => None,
+            });
+            // What passes a test of its start has one.
+            keys.extend(start.map(|param| OrderKey { param, descending: false, always: true }));
+        }
+        Self { keys }
+    }
+
+    /// Whether a key is in the typed row.
+    pub(super) fn needs_typed(&self) -> bool {
+        self.keys.iter().any(|k| k.param.column.is_some_and(|c| matches!(c.table, "slot" | "appointment")))
+    }
+
+    /// The SQL of each key.
+    pub(super) fn expressions(&self, about: &About<'_>) -> Vec<String> {
+        self.keys.iter().map(|key| key.expression(about)).collect()
+    }
+
+    /// What follows ORDER BY, when `before` columns come before the keys.
+    pub(super) fn by(&self, about: &About<'_>, before: usize) -> String {
+        let mut parts: Vec<String> = self
+            .keys
+            .iter()
+            .enumerate()
+            .map(|(i, key)| {
+                let direction = if key.descending { " DESC" } else { "" };
+                let nulls = if key.always { "" } else { " NULLS LAST" };
+                format!("{}{direction}{nulls}", before + i + 1)
+            })
+            .collect();
+        parts.push(tie(about));
+        parts.join(", ")
+    }
+
+    /// The condition that a match comes after `position`.
+    pub(super) fn behind(
+        &self,
+        sql: &mut Sql,
+        about: &About<'_>,
+        keys: &[String],
+        position: &Position,
+    ) -> String {
+        let mut ways = Vec::new();
+        let mut equal: Vec<String> = Vec::new();
+        let mut bound = None;
+        for ((order, key), value) in self.keys.iter().zip(keys).zip(&position.keys) {
+            let Some(mark) = bind(sql, value) else {
+                // Nothing comes after a missing value but another one.
+                equal.push(format!("{key} IS NULL"));
+                continue;
+            };
+            let than = if order.descending { "<" } else { ">" };
+            let mut further = vec![format!("{key} {than} {mark}")];
+            if !order.always {
+                further.push(format!("{key} IS NULL"));
+            } else if equal.is_empty() && bound.is_none() {
+                // Redundant, but an index can start from it.
+                bound = Some(format!("{key} {than}= {mark}"));
+            }
+            ways.push(all(equal.iter().cloned().chain([any(further)]).collect()));
+            equal.push(format!("{key} = {mark}"));
+        }
+        equal.push(format!("{} > {}", tie(about), sql.bind(position.rid)));
+        ways.push(all(equal));
+        all(bound.into_iter().chain([any(ways)]).collect())
+    }
+
+    /// The place of a row whose keys start at column `from`.
+    pub(super) fn position(&self, row: &Row, from: usize) -> Result<Position, StoreError> {
+        let keys = self.keys.iter().enumerate().map(|(i, key)| key.value(row, from + i));
+        Ok(Position { keys: keys.collect::<Result<_, _>>()?, rid: row.int(0)? })
+    }
+
+    /// Whether a position has as many keys as this order.
+    pub(super) fn fits(&self, position: &Position) -> bool {
+        position.keys.len() == self.keys.len()
+    }
+}
+
+/// The internal key, by the alias whose index has it.
+fn tie(about: &About<'_>) -> String {
+    format!("{}.rid", about.typed.as_ref().unwrap_or(&about.alias))
+}
+
+fn bind(sql: &mut Sql, key: &Key) -> Option<String> {
+    Some(match key {
+        Key::Int(value) => sql.bind(*value),
+        Key::Real(value) => sql.bind(*value),
+        Key::Text(value) => sql.bind(value.as_str()),
+        Key::Null => return None,
+    })
+}
+
+impl OrderKey {
+    fn expression(&self, about: &About<'_>) -> String {
+        let r = &about.alias;
+        if let Some(column) = self.param.column {
+            match (column.table, &about.typed) {
+                ("resource", _) => return format!("{r}.{}", column.name),
+                ("slot" | "appointment", Some(k)) => return format!("{k}.{}", column.name),
+                _ => {}
+            }
+        }
+        let (table, value) = match self.param.kind {
+            ParamKind::Token => ("idx_token", "s.code"),
+            ParamKind::Reference => ("idx_reference", "s.target_type || '/' || s.target_id || s.url"),
+            ParamKind::Date => ("idx_date", if self.descending { "s.hi_us" } else { "s.lo_us" }),
+            ParamKind::String => ("idx_string", "s.norm"),
+            ParamKind::Uri => ("idx_uri", "s.value"),
+            ParamKind::Quantity => ("idx_quantity", "s.value"),
+            ParamKind::Special => ("idx_position", "s.latitude"),
+        };
+        let pick = if self.descending { "MAX" } else { "MIN" };
+        let narrowed = about.rt.and_then(|rt| rt.stored_as(self.param));
+        let code = about.rt.map_or(self.param.code, |rt| param_of(rt, self.param));
+        let of_type = narrowed.map(|(_, t)| format!(" AND s.target_type = '{t}'")).unwrap_or_default();
+        format!(
+            "(SELECT {pick}({value}) FROM {table} s WHERE s.rid = {r}.rid AND s.param = '{code}'{of_type})"
+        )
+    }
+
+    fn value(&self, row: &Row, column: usize) -> Result<Key, StoreError> {
+        let text = matches!(
+            self.param.kind,
+            ParamKind::Token | ParamKind::Reference | ParamKind::String | ParamKind::Uri
+        );
+        let real = matches!(self.param.kind, ParamKind::Quantity | ParamKind::Special);
+        Ok(if text {
+            row.opt_text(column)?.map_or(Key::Null, Key::Text)
+        } else if real {
+            row.opt_real(column)?.map_or(Key::Null, Key::Real)
+        } else {
+            row.opt_int(column)?.map_or(Key::Null, Key::Int)
+        })
+    }
+}
