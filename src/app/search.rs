@@ -1,23 +1,220 @@
-//! Searching.
+//! Searching: the page of matches as a searchset Bundle, assembled from stored bytes.
 
-use super::{Answer, App, Context};
+use super::{Answer, App, Context, booking};
 use crate::fhir::interaction::Search;
-use crate::fhir::outcome::{Error, Kind};
+use crate::fhir::outcome::{Error, Issue, Kind, operation_outcome};
 use crate::fhir::registry::ResourceType;
+use crate::fhir::search::{Rules, SearchQuery, Summary, Total, cursor, parse, text};
+use crate::fhir::summary::Subset;
 use crate::store::Tx;
+use crate::store::search::{self as store, Found};
+use bytes::Bytes;
+use serde_json::{Value, json};
 
-/// Answers a search.
-pub async fn search(_app: &App, _ctx: &Context, _search: &Search) -> Result<Answer, Error> {
-    Err(Error::new(Kind::MethodNotAllowed, "Search is not offered"))
+/// Answers a search with a page of its matches.
+///
+/// # Errors
+/// 400 with every problem of the query; under `Prefer: handling=strict` also for unknown parameters.
+pub async fn search(app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
+    let compartment = search.compartment.as_ref().map(|(owner, id)| (owner.as_str(), id.as_str()));
+    let query = parse(search.rtype, &search.query, compartment, &rules(app, &ctx.base))?;
+    if ctx.strict && !query.unknown.is_empty() {
+        return Err(Error::of(
+            Kind::BadRequest,
+            unknown(&query).map(|why| Issue::error("not-supported", why)).collect(),
+        ));
+    }
+    let after = match &query.cursor {
+        None => None,
+        Some(page) => Some(cursor::decode(page, &query, &app.link_key).ok_or_else(|| {
+            Error::bad_request(
+                "_page was not issued by this server for this search; start from the first page",
+            )
+        })?),
+    };
+    if query.types.iter().any(|rt| booking::depends_on_holds(rt.name)) {
+        booking::lapse_due(app).await?;
+    }
+    let now = app.clock.now();
+    let count_only = query.summary == Summary::Count;
+    // One state for all statements, or one statement.
+    let single = !count_only
+        && query.total == Total::None
+        && query.includes.is_empty()
+        && query.revincludes.is_empty();
+    let mut tx = if single { app.store.reader().await? } else { app.store.snapshot().await? };
+    let mut bundle = Searchset::new(app, ctx, search, &query);
+    if count_only || query.total == Total::Accurate {
+        bundle.total = Some(store::count(&mut tx, &query, now).await?);
+    }
+    if !count_only {
+        let page = store::page(&mut tx, &query, after.as_ref(), now).await?;
+        bundle.next = page.next.map(|position| cursor::encode(&position, &query, &app.link_key));
+        for one in &page.matches {
+            bundle.add(one, "match")?;
+        }
+        if !single {
+            let (others, cut) = store::included(&mut tx, &query, &page.matches).await?;
+            for one in &others {
+                bundle.add(one, "include")?;
+            }
+            if cut {
+                bundle
+                    .warnings
+                    .push(Issue::warning("too-costly", "not every included resource fits on the page"));
+            }
+        }
+    }
+    Ok(Answer { status: 200, resource: Some(bundle.finish()), ..Answer::default() })
 }
 
-/// Ids of resources that match, `limit` at most.
+/// Ids of the resources that match, `limit` at most, for conditional interactions. The query must be fully
+/// understood: what to create or change can't be left to a guess.
+///
+/// # Errors
+/// 400 for a query with problems or unknown parameters, 412 for one without any condition.
 pub async fn matching(
-    _tx: &mut Tx,
-    _app: &App,
-    _rtype: &'static ResourceType,
-    _query: &str,
-    _limit: usize,
+    tx: &mut Tx,
+    app: &App,
+    rtype: &'static ResourceType,
+    query: &str,
+    limit: usize,
 ) -> Result<Vec<String>, Error> {
-    Err(Error::new(Kind::MethodNotAllowed, "Search is not offered"))
+    let query = parse(Some(rtype), query, None, &rules(app, ""))?;
+    if !query.unknown.is_empty() {
+        return Err(Error::of(
+            Kind::BadRequest,
+            unknown(&query).map(|why| Issue::error("not-supported", why)).collect(),
+        ));
+    }
+    if query.conditions.is_empty() {
+        return Err(Error::new(
+            Kind::PreconditionFailed,
+            "a conditional interaction needs at least one search parameter",
+        ));
+    }
+    Ok(store::matching(tx, &query, limit, app.clock.now()).await?)
+}
+
+fn rules<'a>(app: &App, base: &'a str) -> Rules<'a> {
+    let cut = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Rules {
+        base,
+        default_count: cut(app.config.fhir.default_count),
+        max_count: cut(app.config.fhir.max_count),
+    }
+}
+
+fn unknown(query: &SearchQuery) -> impl Iterator<Item = String> {
+    query.unknown.iter().map(|name| format!("the search parameter '{name}' is not supported here"))
+}
+
+/// A searchset Bundle in the making.
+struct Searchset<'a> {
+    base: &'a str,
+    id: String,
+    /// URL of the search without its query.
+    path: String,
+    query: &'a SearchQuery,
+    subset: Option<Subset>,
+    total: Option<i64>,
+    next: Option<String>,
+    warnings: Vec<Issue>,
+    /// The entries, each after a comma.
+    entries: Vec<u8>,
+}
+
+impl<'a> Searchset<'a> {
+    fn new(app: &App, ctx: &'a Context, search: &Search, query: &'a SearchQuery) -> Self {
+        let mut path = ctx.base.clone();
+        if let Some((owner, id)) = &search.compartment {
+            path.push_str(&format!("/{owner}/{id}"));
+        }
+        if let Some(rtype) = search.rtype {
+            path.push('/');
+            path.push_str(rtype.name);
+        }
+        let subset = Subset { summary: query.summary, elements: query.elements.clone() };
+        Self {
+            base: &ctx.base,
+            id: app.clock.new_id(),
+            path,
+            query,
+            subset: Some(subset).filter(|s| !s.is_whole()),
+            total: None,
+            next: None,
+            warnings: unknown(query).map(|why| Issue::warning("not-supported", why)).collect(),
+            entries: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, found: &Found, mode: &str) -> Result<(), Error> {
+        let url = json!(format!("{}/{}/{}", self.base, found.rtype, found.id)).to_string();
+        let out = &mut self.entries;
+        out.extend_from_slice(b",{\"fullUrl\":");
+        out.extend_from_slice(url.as_bytes());
+        out.extend_from_slice(b",\"resource\":");
+        match &self.subset {
+            None => out.extend_from_slice(&found.body),
+            Some(subset) => {
+                let whole: Value =
+                    serde_json::from_slice(&found.body).map_err(|e| Error::internal(e.to_string()))?;
+                // `_elements` speaks of the type searched, not of what is included.
+                let subset = if mode == "include" {
+                    Subset { elements: Vec::new(), ..subset.clone() }
+                } else {
+                    subset.clone()
+                };
+                out.extend_from_slice(subset.of(&whole).to_string().as_bytes());
+            }
+        }
+        out.extend_from_slice(b",\"search\":{\"mode\":\"");
+        out.extend_from_slice(mode.as_bytes());
+        out.extend_from_slice(b"\"}}");
+        Ok(())
+    }
+
+    /// The URL of the page that `_page` names, with the parameters that were used.
+    fn link(&self, page: Option<&str>) -> String {
+        let mut url = self.path.clone();
+        let pairs = self.query.used.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (i, (name, value)) in pairs.chain(page.map(|p| ("_page", p))).enumerate() {
+            url.push(if i == 0 { '?' } else { '&' });
+            url.push_str(&text::encode(name));
+            url.push('=');
+            url.push_str(&text::encode(value));
+        }
+        url
+    }
+
+    fn finish(mut self) -> Bytes {
+        if !self.warnings.is_empty() {
+            let entry = json!({
+                "resource": operation_outcome(&self.warnings),
+                "search": { "mode": "outcome" }
+            });
+            self.entries.push(b',');
+            self.entries.extend_from_slice(entry.to_string().as_bytes());
+        }
+        let mut links = vec![json!({ "relation": "self", "url": self.link(self.query.cursor.as_deref()) })];
+        if let Some(next) = &self.next {
+            links.push(json!({ "relation": "next", "url": self.link(Some(next)) }));
+        }
+        let mut head = json!({ "resourceType": "Bundle", "id": self.id, "type": "searchset" });
+        if let (Some(total), Value::Object(head)) = (self.total, &mut head) {
+            head.insert("total".to_owned(), json!(total));
+        }
+        if let Value::Object(head) = &mut head {
+            head.insert("link".to_owned(), Value::Array(links));
+        }
+        let mut out = head.to_string().into_bytes();
+        if let Some(entries) = self.entries.get(1..).filter(|e| !e.is_empty()) {
+            out.pop();
+            out.reserve(entries.len() + 16);
+            out.extend_from_slice(b",\"entry\":[");
+            out.extend_from_slice(entries);
+            out.extend_from_slice(b"]}");
+        }
+        Bytes::from(out)
+    }
 }

@@ -3,7 +3,8 @@
 //! A value stands for all the time that its precision leaves open: `2026-03` is the whole of March 2026
 //! (R4 `search.html#date`). Without a zone, UTC is meant.
 
-use crate::clock::Micros;
+/// Microseconds since the Unix epoch, UTC.
+pub type Micros = i64;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;

@@ -11,4 +11,5 @@ pub mod parse;
 pub mod patch;
 pub mod registry;
 pub mod search;
+pub mod summary;
 pub mod validate;

@@ -4,6 +4,7 @@ use super::parse::{Parsed, Parser};
 use super::{Condition, Include, Rules, SearchQuery, SortKey, Summary, Total};
 use crate::fhir::outcome::Issue;
 use crate::fhir::registry::{ParamKind, ResourceType};
+use crate::fhir::summary::names;
 
 /// Most `_include` and `_revinclude` together, and most sort keys.
 const MAX_INCLUDES: usize = 32;
@@ -65,8 +66,7 @@ impl Controls {
                 None => Err(Issue::error("invalid", "_summary is true, text, data, count or false")),
             },
             "_elements" => {
-                self.elements
-                    .extend(raw.split(',').map(str::trim).filter(|e| !e.is_empty()).map(str::to_owned));
+                self.elements.extend(names(raw));
                 Ok(())
             }
             "_contained" if raw == "false" => Ok(()),

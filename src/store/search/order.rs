@@ -106,11 +106,6 @@ impl Order {
         let keys = self.keys.iter().enumerate().map(|(i, key)| key.value(row, from + i));
         Ok(Position { keys: keys.collect::<Result<_, _>>()?, rid: row.int(0)? })
     }
-
-    /// Whether a position has as many keys as this order.
-    pub(super) fn fits(&self, position: &Position) -> bool {
-        position.keys.len() == self.keys.len()
-    }
 }
 
 /// The internal key, by the alias whose index has it.
