@@ -13,3 +13,7 @@ pub mod registry;
 pub mod search;
 pub mod summary;
 pub mod validate;
+pub mod xml;
+
+#[cfg(test)]
+mod mutation_tests;

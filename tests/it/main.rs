@@ -5,6 +5,7 @@
 mod support;
 
 mod crash;
+mod examples;
 mod ledger;
 mod races;
 mod structure;

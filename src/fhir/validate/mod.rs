@@ -28,6 +28,9 @@ use super::outcome::Issue;
 pub use self::primitives::is_id;
 pub use self::profiles::definitions;
 
+/// Twice what real resources need. The typed model takes much stack for every level of an extension.
+const MAX_DEPTH: usize = 28;
+
 /// Checks bodies. Build one at start and share it.
 pub struct Validator {
     profiles: profiles::Profiles,
@@ -60,6 +63,10 @@ impl Validator {
         if let Some(issue) = contained::nested(members, &at) {
             return vec![issue];
         }
+        if is_deeper(body, MAX_DEPTH) {
+            let message = format!("The body is nested deeper than {MAX_DEPTH} levels of objects and arrays");
+            return vec![Issue::error("too-long", message).at(rtype)];
+        }
         let mut issues = structure::check(rtype, body);
         let mut ours = Findings { contained: contained::list(members), issues: Vec::new() };
         walk::resource(&mut ours, members, &at);
@@ -72,6 +79,14 @@ impl Validator {
             issue.code == "invariant" || !issue.expression.as_ref().is_some_and(|at| blamed.contains(at))
         }));
         issues
+    }
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(members) => levels == 0 || members.values().any(|member| is_deeper(member, levels - 1)),
+        _ => false,
     }
 }
 
@@ -121,3 +136,6 @@ impl<'v> Visitor<'v> for Findings<'v> {
         references::check(element, members, &self.contained, at, &mut self.issues);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,10 @@ fn translate(problem: &fhirkit::Issue) -> Issue {
     let message = problem.message.as_str();
     let code = if message.contains("required element missing") || message.starts_with("needs at least") {
         "required"
-    } else if message.contains(" is not a ") || message.contains("is outside") {
+    } else if message.contains(" is not a ")
+        || message.starts_with("an empty ") && !message.starts_with("an empty array")
+        || message.contains("is outside")
+    {
         "value"
     } else {
         "structure"
