@@ -368,12 +368,12 @@ pub(super) fn stamp(body: Value, id: &str, vid: i64, at_us: Micros) -> Value {
     let mut meta = Map::new();
     meta.insert("versionId".to_owned(), Value::String(vid.to_string()));
     meta.insert("lastUpdated".to_owned(), Value::String(instant_text(at_us)));
-    if let Some(Value::Object(said)) = body.remove("meta") {
+    if let Some(Value::Object(said)) = body.shift_remove("meta") {
         meta.extend(said.into_iter().filter(|(key, _)| {
             !matches!(key.as_str(), "versionId" | "lastUpdated" | "_versionId" | "_lastUpdated")
         }));
     }
-    if let Some(rtype) = body.remove("resourceType") {
+    if let Some(rtype) = body.shift_remove("resourceType") {
         stamped.insert("resourceType".to_owned(), rtype);
     }
     stamped.insert("id".to_owned(), Value::String(id.to_owned()));

@@ -173,7 +173,7 @@ pub fn set_held_until(body: &mut Value, until: Option<Micros>) {
         extensions.push(json!({ "url": url, "valueInstant": instant_text(until) }));
     }
     if extensions.is_empty() {
-        body.remove("extension");
+        body.shift_remove("extension");
     } else {
         body.insert("extension".to_owned(), Value::Array(extensions));
     }
