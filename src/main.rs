@@ -1,3 +1,10 @@
 //! The `slotwright` command line.
 
-fn main() {}
+use clap::Parser;
+use slotwright::cli::Cli;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    Cli::parse().run().await
+}

@@ -1,1 +1,137 @@
-//! (see ARCHITECTURE.md)
+//! The edge: routes, content negotiation, limits, the error table as HTTP, pages.
+//!
+//! A request passes [`edge`] (id, span, deadline), reaches the handler of its route, and comes back as an
+//! answer or an OperationOutcome, never as nothing.
+
+mod body;
+mod edge;
+mod endpoint;
+mod negotiate;
+mod pages;
+mod prefer;
+mod present;
+mod server;
+mod stream;
+
+pub use server::{bind, interrupted, serve};
+
+use crate::app::App;
+use crate::fhir::outcome::{Error, Kind};
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{MethodRouter, any, get};
+use std::sync::Arc;
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+
+/// Answers shorter than this are not worth compressing.
+const COMPRESS_ABOVE: u64 = 1024;
+
+/// What handlers share.
+pub(crate) struct Http {
+    app: App,
+}
+
+type Shared = Arc<Http>;
+
+impl Http {
+    /// The FHIR base that links start with: configured, or where a request on this machine was sent to.
+    fn base(&self, host: Option<&str>) -> String {
+        let server = &self.app.config.server;
+        match (&server.public_base_url, host) {
+            (Some(url), _) => format!("{url}/fhir"),
+            // Another name would let a page elsewhere choose what our links say.
+            (None, Some(host)) if is_loopback_name(host) => format!("http://{host}/fhir"),
+            _ => format!("http://{}/fhir", server.listen),
+        }
+    }
+}
+
+/// Whether a `Host` header names this machine.
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// A route of this server.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteInfo {
+    /// Methods that it answers; every method for the FHIR endpoint, whose interactions decide.
+    pub methods: &'static [&'static str],
+    /// Path in axum's notation.
+    pub path: &'static str,
+    /// Whether it serves FHIR interactions.
+    pub is_fhir: bool,
+    /// What it is for.
+    pub summary: &'static str,
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+/// Every route: the router is made from this table.
+pub fn routes() -> &'static [RouteInfo] {
+    const READ: &[&str] = &["GET", "HEAD"];
+    const FHIR: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+    const fn page(
+        path: &'static str,
+        summary: &'static str,
+        handler: fn() -> MethodRouter<Shared>,
+    ) -> RouteInfo {
+        RouteInfo { methods: READ, path, is_fhir: false, summary, handler }
+    }
+    const fn fhir(path: &'static str, summary: &'static str) -> RouteInfo {
+        RouteInfo { methods: FHIR, path, is_fhir: true, summary, handler: || any(endpoint::fhir) }
+    }
+    const ROUTES: &[RouteInfo] = &[
+        page("/", "What this server is", || get(pages::index)),
+        page("/livez", "The process answers", || get(pages::livez)),
+        page("/readyz", "The database answers too", || get(pages::readyz)),
+        fhir("/fhir", "Bundles, system search"),
+        fhir("/fhir/", "Bundles, system search"),
+        fhir("/fhir/{*path}", "Every other FHIR interaction"),
+    ];
+    ROUTES
+}
+
+/// The whole server as a service.
+pub fn router(app: App) -> Router {
+    let compression = app.config.server.compression;
+    let http: Shared = Arc::new(Http { app });
+    let mut router = Router::new();
+    for route in routes() {
+        router = router.route(route.path, (route.handler)());
+    }
+    let mut router = router.fallback(no_route).method_not_allowed_fallback(no_method);
+    if compression {
+        // Better levels cost far more time than they save bytes.
+        let layer = CompressionLayer::new().quality(CompressionLevel::Precise(4));
+        router = router.layer(layer.compress_when(SizeAbove::new(COMPRESS_ABOVE)));
+    }
+    router.layer(axum::middleware::from_fn_with_state(Arc::clone(&http), edge::carry)).with_state(http)
+}
+
+async fn no_route() -> Response {
+    present::refusal(&Error::new(Kind::NotFound, "There is nothing here; the FHIR endpoint is /fhir"))
+}
+
+async fn no_method() -> Response {
+    present::refusal(&Error::new(Kind::MethodNotAllowed, "This page is read by GET"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_echoed_in_links() {
+        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "127.8.0.1", "[::1]:8080", "[::1]"] {
+            assert!(is_loopback_name(host), "{host}");
+        }
+        for host in ["evil.example", "evil.example:80", "localhost.evil.example", "10.0.0.1:80", "", ":80"] {
+            assert!(!is_loopback_name(host), "{host}");
+        }
+    }
+}

@@ -170,6 +170,11 @@ impl Store {
         }
     }
 
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.reader().await?.one("SELECT 1", Vec::new()).await.map(drop)
+    }
+
     /// Closes all connections, waiting for those in use.
     pub async fn close(&self) {
         match &self.pool {

@@ -1,0 +1,115 @@
+//! The command line: what `main` runs. Errors are one clear message, never a backtrace.
+
+use crate::app::{self, App};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::fhir::registry::resource_type;
+use crate::store::Store;
+use crate::{http, telemetry};
+use clap::{Args, Parser, Subcommand};
+use secrecy::ExposeSecret;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A FHIR R4 scheduling server that never sells a minute twice.
+#[derive(Debug, Parser)]
+#[command(name = "slotwright", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the FHIR endpoint until SIGTERM or Ctrl-C
+    Serve(Settings),
+    /// Compare the booking ledger with the appointments, slots and history, and name every difference
+    Check(Settings),
+    /// Bring the tables of the database up to date, and do nothing else
+    Migrate(Settings),
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// Settings file (TOML); SLOTWRIGHT_SECTION__KEY in the environment wins over it
+    #[arg(long, value_name = "FILE", env = "SLOTWRIGHT_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl Settings {
+    fn load(&self) -> Result<Config, Failure> {
+        // Not unicode: not ours.
+        let env =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        let config = Config::load(self.config.as_deref(), env)?;
+        for name in &config.references.unchecked_types {
+            if resource_type(name).is_none() {
+                return Err(
+                    format!("references.unchecked_types: \"{name}\" is not a type of this server").into()
+                );
+            }
+        }
+        Ok(config)
+    }
+}
+
+impl Cli {
+    /// Runs the command: 0 when it did its work, 1 when it could not (clap itself exits with 2 on misuse).
+    pub async fn run(self) -> ExitCode {
+        match self.command.run().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("slotwright: {failure}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Serve(settings) => serve(settings.load()?).await,
+            Self::Check(settings) => check(settings.load()?).await,
+            Self::Migrate(settings) => {
+                let config = settings.load()?;
+                Store::open(config.database.url.expose_secret(), &config.database).await?.close().await;
+                println!("The tables are up to date.");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    telemetry::start(&config.log)?;
+    // Before anything else that can fail, so that a signal during a long start still ends it cleanly.
+    let shutdown = http::interrupted();
+    let app = App::start(Arc::new(config), Clock::system()).await?;
+    let listener = http::bind(app.config.server.listen).await?;
+    tracing::info!(
+        "listening on http://{}/fhir (loopback only: this version has no access control)",
+        listener.local_addr()?
+    );
+    http::serve(app, listener, shutdown).await?;
+    Ok(())
+}
+
+async fn check(config: Config) -> Result<(), Failure> {
+    let app = App::start(Arc::new(config), Clock::system()).await?;
+    let report = app::check::run(&app).await?;
+    app.store.close().await;
+    for finding in &report.findings {
+        println!("{finding}");
+    }
+    let seen = format!("{} appointments and {} slots", report.appointments, report.slots);
+    if report.findings.is_empty() {
+        println!("{seen}: no difference.");
+        Ok(())
+    } else {
+        Err(format!("{seen}: {} differences.", report.findings.len()).into())
+    }
+}

@@ -1,0 +1,140 @@
+//! Around every request: its id, its span, its time, and an answer whatever happens.
+
+use super::Shared;
+use super::present;
+use crate::fhir::outcome::{Error, Kind};
+use crate::telemetry;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::FutureExt;
+use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest `x-request-id` that is taken from a client.
+const LONGEST_ID: usize = 64;
+
+/// What the edge tells a handler about its request.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    /// `x-request-id`, given or minted.
+    pub(super) request_id: Arc<str>,
+    /// When the request must be answered.
+    pub(super) deadline: Instant,
+}
+
+/// The label of an answer in the metrics: an interaction or a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Label(pub(super) &'static str);
+
+/// Carries a request to its handler and its answer back.
+pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next: Next) -> Response {
+    let started = http.app.clock.instant();
+    let _in_flight = telemetry::InFlight::begin();
+    let request_id: Arc<str> = given_id(request.headers()).unwrap_or_else(|| http.app.clock.new_id()).into();
+    let method = method_label(request.method());
+    let span = tracing::info_span!("request", id = %request_id, method, path = request.uri().path());
+    let limit = http.app.config.server.request_timeout;
+    let deadline = Instant::now() + limit;
+    let arrival = Arrival { request_id: Arc::clone(&request_id), deadline };
+    async move {
+        let mut response = match acceptable(&request, http.app.config.server.url_limit.get()) {
+            Err(error) => present::refusal(&error),
+            Ok(()) => {
+                request.extensions_mut().insert(arrival);
+                let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+                match tokio::time::timeout_at(deadline, work).await {
+                    Ok(Ok(response)) => response,
+                    Ok(Err(_)) => present::refusal(&Error::internal("a handler panicked")),
+                    Err(_) => closing(present::refusal(&Error::new(
+                        Kind::Unavailable,
+                        "The request could not be completed in time; try again",
+                    ))),
+                }
+            }
+        };
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let latency = http.app.clock.instant().duration_since(started);
+        finish(method, &response, latency);
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// An answer after which the connection is closed, because its request was not read to the end.
+pub(super) fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Refuses what no handler should see.
+fn acceptable(request: &Request, url_limit: usize) -> Result<(), Error> {
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    if target.len() > url_limit {
+        return Err(Error::new(
+            Kind::UriTooLong,
+            format!(
+                "The URL is {} bytes long and the limit is {url_limit}; search by POST _search",
+                target.len()
+            ),
+        ));
+    }
+    if target.contains('%') {
+        well_encoded(target)?;
+    }
+    Ok(())
+}
+
+/// Refuses percent-encoding that is not UTF-8 or hides a NUL, which no database column takes.
+pub(super) fn well_encoded(text: &str) -> Result<(), Error> {
+    match percent_decode_str(text).decode_utf8() {
+        Ok(decoded) if !decoded.contains('\0') => Ok(()),
+        Ok(_) => Err(Error::bad_request("The URL contains an encoded NUL")),
+        Err(_) => Err(Error::bad_request("The URL's percent-encoding is not UTF-8")),
+    }
+}
+
+fn given_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let fits = (1..=LONGEST_ID).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    fits.then(|| id.to_owned())
+}
+
+/// A method as a label; clients can invent methods, but not labels.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+/// Counts an answer and logs it: reads at debug, writes and refusals at info, our own failures at error.
+fn finish(method: &'static str, response: &Response, latency: std::time::Duration) {
+    let interaction = response.extensions().get::<Label>().map_or("none", |label| label.0);
+    let status = response.status().as_u16();
+    telemetry::answered(method, interaction, status, latency);
+    let latency_us = latency.as_micros() as u64;
+    match status {
+        500.. => tracing::error!(interaction, status, latency_us, "answered"),
+        400.. => tracing::info!(interaction, status, latency_us, "answered"),
+        _ if matches!(method, "GET" | "HEAD") => tracing::debug!(interaction, status, latency_us, "answered"),
+        _ => tracing::info!(interaction, status, latency_us, "answered"),
+    }
+}

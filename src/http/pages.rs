@@ -1,0 +1,118 @@
+//! Pages for people: what this is, what it can do. Terse, without scripts.
+
+use super::Shared;
+use super::edge::Label;
+use crate::fhir::outcome::Error;
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use serde_json::Value;
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct Index {
+    version: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "capabilities.html")]
+struct Capabilities<'a> {
+    title: &'a str,
+    fhir_version: &'a str,
+    interactions: Vec<&'a str>,
+    operations: Vec<&'a str>,
+    types: Vec<TypeRow<'a>>,
+}
+
+struct TypeRow<'a> {
+    name: &'a str,
+    interactions: Vec<&'a str>,
+    search: Vec<Parameter<'a>>,
+    operations: Vec<&'a str>,
+}
+
+struct Parameter<'a> {
+    name: &'a str,
+    kind: &'a str,
+}
+
+/// `GET /`
+pub(super) async fn index() -> Response {
+    page(Index { version: env!("CARGO_PKG_VERSION") }.render(), "index")
+}
+
+/// A CapabilityStatement as a page.
+pub(super) fn capabilities(statement: &Value) -> Result<String, Error> {
+    let rest = statement.pointer("/rest/0");
+    let types = list(rest, "resource").map(|row| TypeRow {
+        name: text(row, "type"),
+        interactions: codes(Some(row), "interaction", "code"),
+        search: list(Some(row), "searchParam")
+            .map(|parameter| Parameter { name: text(parameter, "name"), kind: text(parameter, "type") })
+            .collect(),
+        operations: codes(Some(row), "operation", "name"),
+    });
+    let page = Capabilities {
+        title: text(statement, "title"),
+        fhir_version: text(statement, "fhirVersion"),
+        interactions: codes(rest, "interaction", "code"),
+        operations: codes(rest, "operation", "name"),
+        types: types.collect(),
+    };
+    page.render().map_err(|error| Error::internal(error.to_string()))
+}
+
+fn list<'a>(value: Option<&'a Value>, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    value.and_then(|value| value.get(key)).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn codes<'a>(value: Option<&'a Value>, key: &str, code: &str) -> Vec<&'a str> {
+    list(value, key).map(|item| text(item, code)).collect()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A rendered page, which may load nothing and run nothing.
+fn page(rendered: Result<String, askama::Error>, label: &'static str) -> Response {
+    let mut response = match rendered {
+        Ok(html) => html.into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+    );
+    response.extensions_mut().insert(Label(label));
+    response
+}
+
+/// `GET /livez`: the process answers.
+pub(super) async fn livez() -> Response {
+    plain(StatusCode::OK, "ok\n", "livez")
+}
+
+/// `GET /readyz`: the database answers too.
+pub(super) async fn readyz(State(http): State<Shared>) -> Response {
+    match http.app.store.ping().await {
+        Ok(()) => plain(StatusCode::OK, "ok\n", "readyz"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n", "readyz")
+        }
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str, label: &'static str) -> Response {
+    let mut response = (status, text).into_response();
+    response.extensions_mut().insert(Label(label));
+    response
+}
