@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod index;
 pub mod ledger;
 pub mod resource;
+pub mod sandbox;
 pub mod scheduling;
 pub mod search;
 mod writer;
@@ -224,6 +225,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         idempotency::STATEMENTS,
         ledger::STATEMENTS,
         resource::STATEMENTS,
+        sandbox::STATEMENTS,
         scheduling::STATEMENTS,
         dialect::statements(engine),
     ]
