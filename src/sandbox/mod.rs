@@ -1,17 +1,25 @@
 //! The sandbox: a sample clinic and what to try with it.
 //!
-//! `sandbox/clinic/*.json` says what the clinic is made of; [`clinic`] turns it into FHIR resources.
+//! `sandbox/clinic/*.json` says what the clinic is made of; [`clinic`] turns it into FHIR resources, [`fill`]
+//! stores them, [`banner`] says what to do next.
 
+mod banner;
 mod calendar;
 mod clinic;
 mod data;
 mod dice;
+mod load;
 mod people;
 mod staff;
 #[cfg(test)]
 mod tests;
 
+pub use banner::banner;
 pub use clinic::{clinic, zone};
+pub use load::{Filled, fill};
+
+use crate::store::StoreError;
+use crate::store::sandbox::{Wiped, wipe};
 
 /// Why the sandbox could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +43,17 @@ pub enum Error {
     /// A date, time or zone that does not exist.
     #[error("sandbox/clinic: {0}")]
     Calendar(String),
+    /// The database holds data that the sandbox did not put there.
+    #[error(
+        "this database is not a sandbox's: the sample clinic goes only into an empty one, and --reset removes only what it made"
+    )]
+    NotASandbox,
+    /// The server's own rules refused the sample clinic.
+    #[error("the sample clinic was refused: {0}")]
+    Refused(#[from] crate::fhir::outcome::Error),
+    /// The database failed.
+    #[error("database: {0}")]
+    Store(#[from] StoreError),
 }
 
 impl Error {
@@ -44,5 +63,17 @@ impl Error {
 
     fn calendar(error: jiff::Error) -> Self {
         Self::Calendar(error.to_string())
+    }
+}
+
+/// Removes the sandbox at `url` (`sqlite:PATH` or `postgres://…`) with all that it holds. No server may be
+/// using it.
+///
+/// # Errors
+/// When the database is not a sandbox's, or can't be removed.
+pub async fn reset(url: &str) -> Result<(), Error> {
+    match wipe(url, load::SANDBOX).await? {
+        Wiped::Nothing | Wiped::All => Ok(()),
+        Wiped::Refused => Err(Error::NotASandbox),
     }
 }

@@ -104,3 +104,12 @@ fn no_actor_is_in_two_slots_at_once_and_no_seat_is_taken_twice() {
         assert!(*left >= 0, "{slot} is full");
     }
 }
+
+#[test]
+fn every_resource_is_valid() {
+    let validator = crate::fhir::validate::Validator::new().unwrap();
+    for resource in clinic(BEFORE_CHANGE).unwrap() {
+        let issues = validator.validate(text(&resource, "resourceType"), &resource);
+        assert!(issues.is_empty(), "{issues:?} in {resource}");
+    }
+}
