@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::moment;
+use crate::fhir::date::{self, Interval};
 use crate::fhir::outcome::{Issue, Severity};
 
 /// A rule over one object.
@@ -118,7 +118,7 @@ pub(super) static RULES: &[Rule] = &[
     }),
     rule!("Period", "per-1", "", "A period's start is not after its end", |o| {
         match (span(o, "start"), span(o, "end")) {
-            (Some(start), Some(end)) => start.from < end.to,
+            (Some(start), Some(end)) => start.lo < end.hi,
             _ => true,
         }
     }),
@@ -204,8 +204,8 @@ fn number(object: &Object, key: &str) -> Option<f64> {
     object.get(key).and_then(Value::as_f64)
 }
 
-fn span(object: &Object, key: &str) -> Option<moment::Span> {
-    moment::span(code(object, key)?).ok()
+fn span(object: &Object, key: &str) -> Option<Interval> {
+    date::parse(code(object, key)?)
 }
 
 fn code_has_system(object: &Object) -> bool {
@@ -214,7 +214,7 @@ fn code_has_system(object: &Object) -> bool {
 
 fn ends_after_start(object: &Object) -> bool {
     match (span(object, "start"), span(object, "end")) {
-        (Some(start), Some(end)) => end.from > start.from,
+        (Some(start), Some(end)) => end.lo > start.lo,
         _ => true,
     }
 }
@@ -223,7 +223,7 @@ fn minutes_match(object: &Object) -> bool {
     const MINUTE: i64 = 60_000_000;
     match (span(object, "start"), span(object, "end"), object.get("minutesDuration").and_then(Value::as_i64))
     {
-        (Some(start), Some(end), Some(minutes)) => (end.from - start.from) / MINUTE == minutes,
+        (Some(start), Some(end), Some(minutes)) => (end.lo - start.lo) / MINUTE == minutes,
         _ => true,
     }
 }

@@ -7,7 +7,6 @@
 mod contained;
 mod invariants;
 mod model;
-mod moment;
 pub(crate) mod narrative;
 mod primitives;
 mod profiles;

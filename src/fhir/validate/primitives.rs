@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::model::Element;
-use super::moment;
 use crate::fhir::at::At;
+use crate::fhir::date;
 use crate::fhir::outcome::Issue;
 use crate::fhir::parse::is_text;
 
@@ -26,7 +26,8 @@ pub(super) fn check(kind: &str, element: &Element, value: &Value, at: &At<'_>, i
 fn problem(kind: &str, text: &str) -> Option<String> {
     match kind {
         "date" | "dateTime" | "instant" => {
-            moment::span(text).err().map(|why| format!("\"{}\" is no {kind}: {why}", excerpt(text)))
+            let message = || format!("\"{}\" is no {kind}: the calendar has no such moment", excerpt(text));
+            date::parse(text).is_none().then(message)
         }
         "id" if !is_id(text) => {
             Some(format!("\"{}\" is no id: 1 to 64 of the characters A-Z, a-z, 0-9, - and .", excerpt(text)))

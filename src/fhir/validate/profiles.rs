@@ -74,11 +74,11 @@ impl Profiles {
 fn json_path(rtype: &str, pointer: &str) -> String {
     let mut path = rtype.to_owned();
     for step in pointer.split('/').skip(1) {
-        if step.bytes().all(|b| b.is_ascii_digit()) {
-            path.push_str(&format!("[{step}]"));
-        } else {
-            path.push('.');
-            path.push_str(step);
+        let is_index = step.bytes().all(|b| b.is_ascii_digit());
+        path.push(if is_index { '[' } else { '.' });
+        path.push_str(step);
+        if is_index {
+            path.push(']');
         }
     }
     path

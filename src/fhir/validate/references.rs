@@ -100,16 +100,15 @@ pub(super) fn check(
     let Some(text) = reference.get("reference").and_then(Value::as_str) else { return };
     let named = match target(text) {
         Target::Relative { rtype, .. } => Some(rtype),
-        Target::Contained("") => None,
-        Target::Contained(id) => match contained.iter().find(|inner| inner.id == Some(id)) {
-            Some(inner) => inner.rtype,
-            None => {
+        Target::Contained("") | Target::Urn(_) | Target::Absolute(_) => None,
+        Target::Contained(id) => {
+            let inner = contained.iter().find(|inner| inner.id == Some(id));
+            if inner.is_none() {
                 let message = format!("No contained resource has the id \"{}\" (ref-1)", excerpt(id));
                 issues.push(Issue::error("invariant", message).at(at.child("reference").to_string()));
-                None
             }
-        },
-        Target::Urn(_) | Target::Absolute(_) => None,
+            inner.and_then(|inner| inner.rtype)
+        }
         Target::Malformed => {
             let message =
                 format!("\"{}\" is no reference: give Type/id, #id, a URN or an absolute URL", excerpt(text));

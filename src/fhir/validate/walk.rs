@@ -38,23 +38,18 @@ fn object<'v, V: Visitor<'v>>(
 ) {
     visitor.object(kind, members, at);
     for (key, value) in members {
-        match key.strip_prefix('_') {
+        let twin = key.strip_prefix('_');
+        let name = twin.unwrap_or(key);
+        let element = MODEL.element(kind, name, is_resource);
+        let at = at.child(element.map_or(name, |element| element.name));
+        each(value, &at, &mut |value, at| match (twin, value) {
             // The id and extensions of a primitive stand beside it.
-            Some(name) => {
-                let element = MODEL.element(kind, name, is_resource);
-                let at = at.child(element.map_or(name, |element| element.name));
-                each(value, &at, &mut |value, at| {
-                    if let Value::Object(members) = value {
-                        object(visitor, MODEL.get("Element"), false, members, at);
-                    }
-                });
+            (Some(_), Value::Object(members)) => {
+                object(visitor, MODEL.get("Element"), false, members, at);
             }
-            None => {
-                let element = MODEL.element(kind, key, is_resource);
-                let at = at.child(element.map_or(key, |element| element.name));
-                each(value, &at, &mut |value, at| one(visitor, element, value, at));
-            }
-        }
+            (Some(_), _) => {}
+            (None, value) => one(visitor, element, value, at),
+        });
     }
 }
 
