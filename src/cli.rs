@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::fhir::registry::resource_type;
 use crate::store::Store;
-use crate::{http, telemetry};
+use crate::{http, telemetry, worker};
 use clap::{Args, Parser, Subcommand};
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
@@ -94,8 +94,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
         "listening on http://{}/fhir (loopback only: this version has no access control)",
         listener.local_addr()?
     );
-    http::serve(app, listener, shutdown).await?;
-    Ok(())
+    let worker = tokio::spawn(worker::run(app.clone()));
+    let served = http::serve(app, listener, shutdown).await;
+    worker.abort();
+    Ok(served?)
 }
 
 async fn check(config: Config) -> Result<(), Failure> {
