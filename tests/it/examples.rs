@@ -9,6 +9,8 @@ use slotwright::fhir::registry::TYPES;
 use slotwright::fhir::validate::Validator;
 use slotwright::fhir::{parse, xml};
 
+use crate::support::{Database, Engine, ServerProcess, both_engines};
+
 /// One example.
 pub struct Example {
     /// The file's name, such as `Slot-example.json`.
@@ -100,6 +102,50 @@ fn every_sound_example_survives_xml() {
         }
     }
     assert!(wrong.is_empty(), "{} examples:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+both_engines! {
+    async fn every_sound_example_is_stored(engine: Engine) {
+        let database = Database::create(engine).await;
+        // The examples refer to resources that nobody has.
+        let server = ServerProcess::start_with(&database, &[("SLOTWRIGHT_REFERENCES__MUST_EXIST", "false")]).await;
+        let client = server.client();
+        let unsound = refused();
+        let mut wrong = Vec::new();
+        for example in examples() {
+            let id = example.body.get("id").and_then(Value::as_str).unwrap_or_default();
+            let path = format!("{}/{id}", example.rtype);
+            let written = client.put(&path, &example.body).await;
+            if unsound.contains_key(example.file.as_str()) {
+                if !(400..500).contains(&written.status) {
+                    wrong.push(format!("{}: listed, but taken", example.file));
+                }
+                continue;
+            }
+            if written.status != 201 {
+                wrong.push(format!("{}: {written}", example.file));
+                continue;
+            }
+            let mut read = client.get(&path).await.is(200).json.clone();
+            let mut sent = example.body;
+            withdraw_version(&mut read);
+            withdraw_version(&mut sent);
+            if read != sent {
+                wrong.push(format!("{}: {}", example.file, first_difference("", &sent, &read)));
+            }
+        }
+        assert!(wrong.is_empty(), "{} examples:\n{}", wrong.len(), wrong.join("\n"));
+    }
+}
+
+/// Takes out what the server decides.
+fn withdraw_version(body: &mut Value) {
+    let Some(Value::Object(meta)) = body.get_mut("meta") else { return };
+    meta.remove("versionId");
+    meta.remove("lastUpdated");
+    if meta.is_empty() {
+        body.as_object_mut().expect("an object").remove("meta");
+    }
 }
 
 /// Where two bodies begin to differ.

@@ -16,20 +16,26 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts a server over `database` and waits until it is ready.
     pub async fn start(database: &Database) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// The same with settings of its own, such as `("SLOTWRIGHT_REFERENCES__MUST_EXIST", "false")`.
+    pub async fn start_with(database: &Database, settings: &[(&str, &str)]) -> Self {
         for _ in 0..5 {
-            if let Some(server) = Self::try_start(database).await {
+            if let Some(server) = Self::try_start(database, settings).await {
                 return server;
             }
         }
         panic!("slotwright serve did not become ready; its log is above");
     }
 
-    async fn try_start(database: &Database) -> Option<Self> {
+    async fn try_start(database: &Database, settings: &[(&str, &str)]) -> Option<Self> {
         let port = free_port();
         let child = command(database)
             .arg("serve")
             .env("SLOTWRIGHT_SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SLOTWRIGHT_SERVER__METRICS_LISTEN", "")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
@@ -90,6 +96,8 @@ pub fn slotwright(database: &Database, arguments: &[&str]) -> Output {
 fn command(database: &Database) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slotwright"));
     command.current_dir(database.dir()).env("SLOTWRIGHT_DATABASE__URL", &database.url);
+    // The directory of test data is no setting.
+    command.env_remove("SLOTWRIGHT_R4_EXAMPLES");
     command.env("SLOTWRIGHT_LOG__LEVEL", "warn");
     command
 }
