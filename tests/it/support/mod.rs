@@ -83,3 +83,6 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().expect("a runtime").block_on(future)
 }
+
+#[cfg(test)]
+mod tests;
