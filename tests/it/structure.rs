@@ -2,7 +2,7 @@
 //! both take every statement.
 
 use crate::support::{Database, Engine, both_engines};
-use slotwright::store::{self, Store};
+use slotwright::store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ fn both_engines_end_in_the_same_tables() {
         };
         crate::support::block_on(async {
             let database = Database::create(engine).await;
-            Store::open(&database.url, 2).await.expect("a store").close().await;
+            database.store().await.close().await;
             database.texts(sql).await.into_iter().collect::<BTreeSet<String>>()
         })
     };
@@ -119,7 +119,7 @@ fn both_engines_end_in_the_same_tables() {
 both_engines! {
     async fn every_statement_is_accepted(engine: Engine) {
         let database = Database::create(engine).await;
-        let store = Store::open(&database.url, 2).await.expect("a store");
+        let store = database.store().await;
         let statements = store::statements(store.engine());
         assert!(statements.len() > 20, "{} statements", statements.len());
         let mut wrong = Vec::new();

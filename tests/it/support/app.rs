@@ -1,25 +1,63 @@
-//! A server of a test's own.
+//! A server of a test's own, inside the test's process.
 
 use super::client::Client;
 use super::database::{Database, Engine};
-use super::process::ServerProcess;
+use slotwright::app::App;
+use slotwright::clock::Clock;
+use slotwright::config::Config;
+use slotwright::http;
 use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Where the clock of a [`FixedApp`] stands: a Saturday two days before [`super::clinic::DAY`].
+pub const FIXED: &str = "2031-03-01T08:00:00Z";
 
 /// A running server on a fresh database, and a client of it; both go away when dropped.
 #[derive(Debug)]
 pub struct TestApp {
     client: Client,
-    // Before the database: fields are dropped in order, and the server must be gone first.
-    server: ServerProcess,
+    clock: Clock,
+    // Dropping it stops the server.
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<std::io::Result<()>>,
     database: Database,
 }
 
 impl TestApp {
     /// Starts a server on the system clock.
     pub async fn start(engine: Engine) -> Self {
-        let database = Database::create(engine).await;
-        let server = ServerProcess::start(&database).await;
-        Self { client: server.client(), server, database }
+        Self::start_with(Database::create(engine).await, Clock::system(), &[]).await
+    }
+
+    /// Starts a server on a clock that stands still at `instant` until [`TestApp::advance`].
+    pub async fn start_at(engine: Engine, instant: &str) -> Self {
+        let instant: jiff::Timestamp = instant.parse().expect("an instant");
+        let clock = Clock::fixed(instant.as_microsecond());
+        Self::start_with(Database::create(engine).await, clock, &[]).await
+    }
+
+    /// Starts a server with settings of its own, such as `("SLOTWRIGHT_FHIR__MAX_COUNT", "10")`.
+    pub async fn start_with(database: Database, clock: Clock, settings: &[(&str, &str)]) -> Self {
+        let listener = http::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let env = [
+            ("SLOTWRIGHT_SERVER__LISTEN", address.to_string()),
+            ("SLOTWRIGHT_SERVER__METRICS_LISTEN", String::new()),
+            ("SLOTWRIGHT_DATABASE__URL", database.url.clone()),
+        ];
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::load(None, env.chain(settings)).expect("good settings");
+        let app = App::start(Arc::new(config), clock.clone()).await.expect("an app");
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(http::serve(app, listener, async {
+            let _ = stopped.await;
+        }));
+        let client = Client::new(format!("http://{address}/fhir"));
+        Self { client, clock, stop, served, database }
     }
 
     /// A client to move into a task.
@@ -32,9 +70,19 @@ impl TestApp {
         &self.database
     }
 
-    /// Stops the server as SIGTERM does, and waits until it has.
-    pub async fn stop(self) {
-        assert!(self.server.stop().await, "the server did not stop by itself");
+    /// Moves a fixed clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Stops the server as SIGTERM does, waits until what was in flight is done, and hands its database on.
+    pub async fn stop(self) -> Database {
+        let Self { client, stop, served, database, .. } = self;
+        // Connections that the client keeps open would be waited for.
+        drop(client);
+        let _ = stop.send(());
+        served.await.expect("a server").expect("a clean end");
+        database
     }
 }
 
@@ -49,5 +97,23 @@ impl Deref for TestApp {
 impl super::Given for TestApp {
     async fn on(engine: Engine) -> Self {
         Self::start(engine).await
+    }
+}
+
+/// A [`TestApp`] whose clock stands at [`FIXED`].
+#[derive(Debug)]
+pub struct FixedApp(pub TestApp);
+
+impl Deref for FixedApp {
+    type Target = TestApp;
+
+    fn deref(&self) -> &TestApp {
+        &self.0
+    }
+}
+
+impl super::Given for FixedApp {
+    async fn on(engine: Engine) -> Self {
+        Self(TestApp::start_at(engine, FIXED).await)
     }
 }

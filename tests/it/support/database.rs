@@ -1,6 +1,8 @@
 //! A fresh database of either engine, and plain SQL on it for tests that look behind the server's back.
 
 use super::pg::Cluster;
+use slotwright::config::Config;
+use slotwright::store::Store;
 use sqlx::{AssertSqlSafe, Connection, Row};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
@@ -42,6 +44,13 @@ impl Database {
             }
         };
         Self { url, engine, name, dir }
+    }
+
+    /// The server's own store over it, with its tables made.
+    pub async fn store(&self) -> Store {
+        let env = [("SLOTWRIGHT_DATABASE__URL".to_owned(), self.url.clone())];
+        let config = Config::load(None, env).expect("good settings");
+        Store::open(&self.url, &config.database).await.expect("a store")
     }
 
     /// A directory that lives as long as the database.

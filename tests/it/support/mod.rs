@@ -34,7 +34,7 @@ mod database;
 pub mod pg;
 mod process;
 
-pub use app::TestApp;
+pub use app::{FIXED, FixedApp, TestApp};
 pub use client::{Client, Reply, Request, text};
 pub use database::{Database, Engine};
 pub use process::{ServerProcess, slotwright};
