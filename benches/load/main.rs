@@ -1,0 +1,44 @@
+//! `benches/run`: this server against a bare handler and against bare SQL, as ratios of one run.
+
+// The test harness brings more than a benchmark needs.
+#[allow(dead_code, unused_imports, unused_macros)]
+#[path = "../../tests/it/support/mod.rs"]
+mod support;
+
+mod bare;
+mod data;
+mod paths;
+mod scale;
+mod sql;
+mod table;
+mod users;
+mod wrk;
+
+use std::time::Duration;
+
+/// How long one measurement lasts.
+fn seconds_each() -> u64 {
+    std::env::var("SECONDS_EACH").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
+}
+
+fn main() {
+    // Cargo adds --bench.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [first, body] = arguments.as_slice()
+        && first == "bare"
+    {
+        return support::block_on(bare::serve(body));
+    }
+    let wanted = |part: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == part);
+    support::block_on(async {
+        if wanted("paths") {
+            paths::measure().await;
+        }
+        if wanted("scale") {
+            scale::measure().await;
+        }
+        if wanted("users") {
+            users::measure(10_000, Duration::from_secs(10)).await;
+        }
+    });
+}
