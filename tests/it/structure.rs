@@ -20,15 +20,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["fhir", "scheduling", "clock", "config"]),
     ("app", &["store", "fhir", "scheduling", "clock", "config"]),
     ("http", &["app", "fhir", "config", "telemetry", "clock"]),
-    ("sandbox", &["app", "store", "fhir", "scheduling", "clock", "config", "http", "telemetry"]),
-    ("main", &["app", "store", "fhir", "clock", "config", "http", "sandbox", "telemetry"]),
+    ("worker", &["app", "store", "clock"]),
+    ("sandbox", &["app", "store", "fhir", "scheduling", "clock", "config", "http", "telemetry", "worker"]),
+    ("cli", &["app", "store", "fhir", "clock", "config", "http", "sandbox", "telemetry", "worker"]),
+    ("main", &["cli"]),
 ];
 
 /// Crates that only some modules may name: SQL stays in the store, HTTP at the edge, I/O out of the pure modules.
 const FENCES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http"]),
-    ("tokio", &["store", "app", "http", "sandbox", "main", "telemetry"]),
+    ("tokio", &["store", "app", "http", "sandbox", "worker", "cli", "main", "telemetry"]),
 ];
 
 /// Modules without I/O, which are told the time.
