@@ -2,6 +2,7 @@
 //! CapabilityStatement. Pure: no I/O, no clock, no SQL, no HTTP.
 
 pub(crate) mod at;
+pub mod bundle;
 pub mod date;
 pub mod extract;
 pub mod fold;
