@@ -4,6 +4,7 @@
 
 use super::App;
 use super::write::{Work, parse, stamp};
+use crate::fhir::bundle::{in_entry, merge as merge_errors};
 use crate::fhir::interaction::Instance;
 use crate::fhir::outcome::{Error, Issue};
 use crate::fhir::registry::resource_type;
@@ -29,6 +30,8 @@ pub struct Effect {
     pub old: Option<Appointment>,
     /// After; `None` for a deleted one.
     pub new: Option<Appointment>,
+    /// The Bundle entry that changed it.
+    pub entry: Option<usize>,
 }
 
 impl Effect {
@@ -91,13 +94,18 @@ pub async fn settle(tx: &mut Tx, app: &App, work: &mut Work) -> Result<(), Error
             touched.add(ledger::free(tx, effect.rid).await?);
         }
     }
-    let mut conflicts = Vec::new();
+    let mut refusals = Vec::new();
     for effect in effects.iter().filter(|effect| takes(effect)) {
+        let mut conflicts = Vec::new();
         take(tx, work, effect, &mut touched, &mut conflicts).await?;
+        if !conflicts.is_empty() {
+            let error = refusal(&conflicts);
+            refusals.push(effect.entry.map_or(error.clone(), |index| in_entry(error, index, true)));
+        }
     }
-    if !conflicts.is_empty() {
+    if let Some(error) = merge_errors(refusals) {
         metrics::counter!("booking_conflicts_total").increment(1);
-        return Err(refusal(&conflicts));
+        return Err(error);
     }
     serve_touched(tx, work, &touched).await
 }
@@ -106,7 +114,7 @@ fn merge(effects: Vec<Effect>) -> Vec<Effect> {
     let mut merged: Vec<Effect> = Vec::with_capacity(effects.len());
     for effect in effects {
         match merged.iter_mut().find(|earlier| earlier.rid == effect.rid) {
-            Some(earlier) => earlier.new = effect.new,
+            Some(earlier) => (earlier.new, earlier.entry) = (effect.new, effect.entry),
             None => merged.push(effect),
         }
     }

@@ -18,7 +18,8 @@ pub async fn execute(
 ) -> Result<Answer, Error> {
     match interaction {
         Interaction::Capabilities => {
-            Err(Error::bad_request("The capability statement has a route of its own"))
+            let statement = crate::fhir::capability::statement(&ctx.base).to_string();
+            Ok(Answer { status: 200, resource: Some(statement.into()), ..Answer::default() })
         }
         Interaction::Read(instance, conditions) => read::read(app, &instance, &conditions).await,
         Interaction::VersionRead(instance, vid) => read::version_read(app, &instance, &vid).await,

@@ -6,7 +6,7 @@ use crate::fhir::date;
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::registry::ResourceType;
 use crate::store::history::{Entry, Page, Scope, page};
-use crate::store::resource;
+use crate::store::{Tx, resource};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -34,16 +34,27 @@ pub async fn history(
     id: Option<&str>,
     query: &str,
 ) -> Result<Answer, Error> {
+    history_in(&mut app.store.snapshot().await?, app, ctx, rtype, id, query).await
+}
+
+/// The same inside a transaction, seeing its writes.
+pub async fn history_in(
+    tx: &mut Tx,
+    app: &App,
+    ctx: &Context,
+    rtype: Option<&'static ResourceType>,
+    id: Option<&str>,
+    query: &str,
+) -> Result<Answer, Error> {
     let path = match (rtype, id) {
         (Some(rtype), Some(id)) => format!("{}/{id}/_history", rtype.name),
         (Some(rtype), None) => format!("{}/_history", rtype.name),
         _ => "_history".to_owned(),
     };
     let wanted = parse(app, ctx, &path, query)?;
-    let mut tx = app.store.snapshot().await?;
     let scope = match (rtype, id) {
         (Some(rtype), Some(id)) => {
-            if resource::find(&mut tx, rtype.name, id).await?.is_none() {
+            if resource::find(tx, rtype.name, id).await?.is_none() {
                 return Err(Error::not_found(rtype.name, id));
             }
             Scope::Instance(rtype.name, id)
@@ -53,7 +64,7 @@ pub async fn history(
     };
     let limit = i64::try_from(wanted.count).unwrap_or(i64::MAX - 1) + 1;
     let some = Page { before: wanted.before, since: wanted.since, until: wanted.until, limit };
-    let mut entries = page(&mut tx, scope, some).await?;
+    let mut entries = page(tx, scope, some).await?;
     let more = entries.len() > wanted.count;
     entries.truncate(wanted.count);
     let next = entries.last().filter(|_| more).map(|entry| sign(app, &path, entry.hid));

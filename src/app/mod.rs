@@ -67,6 +67,8 @@ pub struct Context {
     pub request_id: String,
     /// `Prefer: handling=strict`.
     pub strict: bool,
+    /// `Prefer: return=minimal`: the entries of a Bundle are answered without what they wrote.
+    pub minimal: bool,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     /// `X-Override-Reason`: book although time or capacity is taken.

@@ -1,5 +1,6 @@
 //! References: made local on the way in, and checked once all of a transaction is written.
 
+use crate::fhir::bundle::entry_expression;
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::validate::references::{Target, references, target};
 use crate::store::{Tx, resource};
@@ -35,13 +36,17 @@ pub fn localise(body: &mut Value, base: &str) {
     }
 }
 
-/// The local references of a body.
-pub fn pending(rtype: &str, body: &Value) -> Vec<Pending> {
+/// The local references of a body, which may be that of a Bundle entry.
+pub fn pending(rtype: &str, body: &Value, entry: Option<usize>) -> Vec<Pending> {
+    let name = |path: String| match entry {
+        Some(index) => entry_expression(Some(&path), index, true),
+        None => path,
+    };
     references(rtype, body)
         .into_iter()
         .filter_map(|found| match target(&found.reference) {
             Target::Relative { rtype, id, .. } => {
-                Some(Pending { path: found.path, rtype: rtype.to_owned(), id: id.to_owned() })
+                Some(Pending { path: name(found.path), rtype: rtype.to_owned(), id: id.to_owned() })
             }
             _ => None,
         })

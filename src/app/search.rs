@@ -16,6 +16,29 @@ use serde_json::{Value, json};
 /// # Errors
 /// 400 with every problem of the query; under `Prefer: handling=strict` also for unknown parameters.
 pub async fn search(app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
+    let asked = understand(app, ctx, search)?;
+    if asked.query.types.iter().any(|rt| booking::depends_on_holds(rt.name)) {
+        booking::lapse_due(app).await?;
+    }
+    let mut tx = if asked.single { app.store.reader().await? } else { app.store.snapshot().await? };
+    answer(&mut tx, app, ctx, search, &asked).await
+}
+
+/// The same inside a transaction, seeing its writes.
+pub async fn search_in(tx: &mut Tx, app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
+    let asked = understand(app, ctx, search)?;
+    answer(tx, app, ctx, search, &asked).await
+}
+
+/// A search that was understood.
+struct Asked {
+    query: SearchQuery,
+    after: Option<cursor::Position>,
+    /// Whether one statement answers it; several must see one state.
+    single: bool,
+}
+
+fn understand(app: &App, ctx: &Context, search: &Search) -> Result<Asked, Error> {
     let compartment = search.compartment.as_ref().map(|(owner, id)| (owner.as_str(), id.as_str()));
     let query = parse(search.rtype, &search.query, compartment, &rules(app, &ctx.base))?;
     if ctx.strict && !query.unknown.is_empty() {
@@ -32,29 +55,35 @@ pub async fn search(app: &App, ctx: &Context, search: &Search) -> Result<Answer,
             )
         })?),
     };
-    if query.types.iter().any(|rt| booking::depends_on_holds(rt.name)) {
-        booking::lapse_due(app).await?;
-    }
-    let now = app.clock.now();
-    let count_only = query.summary == Summary::Count;
-    // One state for all statements, or one statement.
-    let single = !count_only
+    let single = query.summary != Summary::Count
         && query.total == Total::None
         && query.includes.is_empty()
         && query.revincludes.is_empty();
-    let mut tx = if single { app.store.reader().await? } else { app.store.snapshot().await? };
-    let mut bundle = Searchset::new(app, ctx, search, &query);
+    Ok(Asked { query, after, single })
+}
+
+async fn answer(
+    tx: &mut Tx,
+    app: &App,
+    ctx: &Context,
+    search: &Search,
+    asked: &Asked,
+) -> Result<Answer, Error> {
+    let Asked { query, after, single } = asked;
+    let now = app.clock.now();
+    let count_only = query.summary == Summary::Count;
+    let mut bundle = Searchset::new(app, ctx, search, query);
     if count_only || query.total == Total::Accurate {
-        bundle.total = Some(store::count(&mut tx, &query, now).await?);
+        bundle.total = Some(store::count(tx, query, now).await?);
     }
     if !count_only {
-        let page = store::page(&mut tx, &query, after.as_ref(), now).await?;
-        bundle.next = page.next.map(|position| cursor::encode(&position, &query, &app.link_key));
+        let page = store::page(tx, query, after.as_ref(), now).await?;
+        bundle.next = page.next.map(|position| cursor::encode(&position, query, &app.link_key));
         for one in &page.matches {
             bundle.add(one, "match")?;
         }
-        if !single {
-            let (others, cut) = store::included(&mut tx, &query, &page.matches).await?;
+        if !*single {
+            let (others, cut) = store::included(tx, query, &page.matches).await?;
             for one in &others {
                 bundle.add(one, "include")?;
             }

@@ -194,7 +194,8 @@ pub async fn put(
         }
         Typed::Appointment(old, new) => {
             scheduling::put_appointment(tx, rid, id, &new, !existed).await?;
-            work.effects.push(Effect { rid, id: id.to_owned(), old, new: Some(new) });
+            let entry = work.entry;
+            work.effects.push(Effect { rid, id: id.to_owned(), old, new: Some(new), entry });
         }
     }
     Ok(())
@@ -217,7 +218,8 @@ pub async fn before_delete(
         }
         "Appointment" => {
             let old = Appointment::from_json(old);
-            work.effects.push(Effect { rid: current.rid, id: instance.id.clone(), old, new: None });
+            let (rid, id, entry) = (current.rid, instance.id.clone(), work.entry);
+            work.effects.push(Effect { rid, id, old, new: None, entry });
         }
         _ => {}
     }

@@ -7,6 +7,7 @@ use super::booking::Effect;
 use super::references::Pending;
 use super::{Answer, App, Body, Context, Version, read, references, typed};
 use crate::clock::{Micros, instant_text};
+use crate::fhir::bundle::in_entry;
 use crate::fhir::interaction::{Instance, Interaction, Target, WriteConditions};
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::patch;
@@ -25,9 +26,11 @@ pub struct Work {
     pub base: String,
     /// Why taken time may be booked over.
     pub override_reason: Option<String>,
+    /// The Bundle entry being carried out, named in what is found wrong with it.
+    pub entry: Option<usize>,
     pub(super) effects: Vec<Effect>,
     pub(super) references: Vec<Pending>,
-    deleted: Vec<(&'static str, String)>,
+    deleted: Vec<(&'static str, String, Option<usize>)>,
 }
 
 impl Work {
@@ -37,6 +40,7 @@ impl Work {
             now: app.clock.now(),
             base: ctx.base.clone(),
             override_reason: ctx.override_reason.clone(),
+            entry: None,
             effects: Vec::new(),
             references: Vec::new(),
             deleted: Vec::new(),
@@ -52,10 +56,11 @@ impl Work {
         references::check(tx, &self.references).await?;
         super::booking::settle(tx, app, &mut self).await?;
         if app.config.references.protect_delete {
-            for (rtype, id) in &self.deleted {
+            for (rtype, id, entry) in &self.deleted {
                 if let Some(referrer) = resource::referrer(tx, rtype, id).await? {
                     let message = format!("{rtype}/{id} can't be deleted: {referrer} refers to it");
-                    return Err(Error::new(Kind::Conflict, message));
+                    let error = Error::new(Kind::Conflict, message);
+                    return Err(entry.map_or(error.clone(), |index| in_entry(error, index, false)));
                 }
             }
         }
@@ -305,7 +310,7 @@ async fn delete(
     let vid = resource::replace(tx, &current, new).await?;
     index::write(tx, current.rid, instance.rtype, Some(&old), None).await?;
     typed::remove(tx, &instance, &current).await?;
-    work.deleted.push((instance.rtype.name, instance.id));
+    work.deleted.push((instance.rtype.name, instance.id, work.entry));
     Ok(Answer { version: Some(Version { vid, updated_us: at_us }), ..done })
 }
 
@@ -322,7 +327,7 @@ pub(super) async fn store_version(
     let (rtype, id) = (instance.rtype, instance.id.as_str());
     references::localise(&mut body, &work.base);
     if app.config.references.checked(rtype.name) {
-        work.references.extend(references::pending(rtype.name, &body));
+        work.references.extend(references::pending(rtype.name, &body, work.entry));
     }
     let live = current.as_ref().filter(|stored| !stored.deleted);
     let old = live.map(parse).transpose()?;

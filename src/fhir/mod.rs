@@ -3,6 +3,7 @@
 
 pub(crate) mod at;
 pub mod bundle;
+pub mod capability;
 pub mod date;
 pub mod extract;
 pub mod fold;

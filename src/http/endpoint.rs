@@ -2,7 +2,7 @@
 
 use super::edge::{self, Arrival, Label};
 use super::negotiate::{Sent, Wanted};
-use super::prefer::Prefer;
+use super::prefer::{Prefer, Return};
 use super::{Shared, body, present};
 use crate::app::{self, Answer, Context};
 use crate::fhir::interaction::{self, Incoming, Interaction};
@@ -136,6 +136,7 @@ fn context(http: &Shared, parts: &Parts, arrival: &Arrival, prefer: Prefer) -> R
         base: http.base(parts.headers.get(HOST).and_then(|host| host.to_str().ok())),
         request_id: arrival.request_id.to_string(),
         strict: prefer.strict.unwrap_or(false),
+        minimal: prefer.returning == Some(Return::Minimal),
         idempotency_key: idempotency_key(&parts.headers)?,
         override_reason: override_reason(&parts.headers)?,
     })
