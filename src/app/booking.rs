@@ -132,6 +132,7 @@ async fn take(
     let Some(appointment) = effect.claims() else { return Ok(()) };
     let over = work.override_reason.is_some();
     let slots = ledger::lock_wanted(tx, &appointment.slots).await?;
+    check_within(appointment, &slots)?;
     for slot in &slots {
         touched.slots.insert(slot.rid);
         take_seat(tx, slot, effect.rid, over, conflicts).await?;
@@ -190,16 +191,16 @@ async fn serve_touched(tx: &mut Tx, work: &Work, touched: &Touched) -> Result<()
 }
 
 async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Result<(), Error> {
-    let (id, stored) = resource::find_by_rid(tx, slot.rid).await?;
-    let mut body = parse(&stored)?;
+    let (id, stored) = (slot.id.as_str(), &slot.stored);
+    let mut body = parse(stored)?;
     if let Some(body) = body.as_object_mut() {
         body.insert("status".to_owned(), Value::String(status.to_owned()));
     }
     let at_us = work.now.max(stored.updated_us);
-    let body = stamp(body, &id, stored.vid + 1, at_us);
+    let body = stamp(body, id, stored.vid + 1, at_us);
     let bytes = serde_json::to_vec(&body).map_err(|e| Error::internal(e.to_string()))?;
-    let new = NewVersion { rtype: "Slot", id: &id, method: Method::Patch, at_us, body: &bytes };
-    resource::replace(tx, &stored, new).await?;
+    let new = NewVersion { rtype: "Slot", id, method: Method::Patch, at_us, body: &bytes };
+    resource::replace(tx, stored, new).await?;
     Ok(scheduling::serve_slot(tx, slot.rid, status).await?)
 }
 
@@ -207,13 +208,9 @@ async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Re
 ///
 /// # Errors
 /// 422 naming the slots' time.
-pub async fn check_within_slots(tx: &mut Tx, appointment: &Appointment, span: Span) -> Result<(), Error> {
-    if appointment.slots.is_empty() || !appointment.claims_time() {
-        return Ok(());
-    }
-    let slots = ledger::lock_wanted(tx, &appointment.slots).await?;
+fn check_within(appointment: &Appointment, slots: &[WantedSlot]) -> Result<(), Error> {
     let (start, end) = (slots.iter().map(|s| s.span.start).min(), slots.iter().map(|s| s.span.end).max());
-    let (Some(start), Some(end)) = (start, end) else { return Ok(()) };
+    let (Some(start), Some(end), Some(span)) = (start, end, appointment.span) else { return Ok(()) };
     if span.start >= start && span.end <= end {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! What a write means for the typed rows: the scheduling resources, and whose time a booking takes.
 
 use super::App;
-use super::booking::{self, Effect};
+use super::booking::Effect;
 use super::write::Work;
 use crate::fhir::interaction::Instance;
 use crate::fhir::outcome::{Error, Issue, Kind};
@@ -40,7 +40,7 @@ pub async fn prepare(
     Ok(match instance.rtype.name {
         "Schedule" => Typed::Schedule(actors_of(body)),
         "Slot" => prepare_slot(tx, instance, current, body).await?,
-        "Appointment" => prepare_appointment(tx, app, work, old, body).await?,
+        "Appointment" => prepare_appointment(app, work, old, body)?,
         "PractitionerRole" => Typed::ClaimsAs(body.get("practitioner").and_then(reference_key)),
         "Location" => Typed::ClaimsAs(is_room(body).then(|| format!("Location/{}", instance.id))),
         _ => Typed::Nothing,
@@ -126,8 +126,7 @@ async fn keep_bookings(tx: &mut Tx, before: &ledger::TouchedSlot, after: &Slot) 
     if issues.is_empty() { Ok(()) } else { Err(Error::of(Kind::Conflict, issues)) }
 }
 
-async fn prepare_appointment(
-    tx: &mut Tx,
+fn prepare_appointment(
     app: &App,
     work: &Work,
     old: Option<&Value>,
@@ -142,7 +141,6 @@ async fn prepare_appointment(
     }
     if let Some(span) = new.span {
         check_length("Appointment", span)?;
-        booking::check_within_slots(tx, &new, span).await?;
     }
     new.held_until =
         if new.status == Status::Pending { Some(hold(app, work, new.held_until)?) } else { None };

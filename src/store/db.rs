@@ -67,6 +67,11 @@ impl From<Vec<u8>> for Arg {
         Self::Blob(value)
     }
 }
+impl From<Option<Vec<u8>>> for Arg {
+    fn from(value: Option<Vec<u8>>) -> Self {
+        Self::OptBlob(value)
+    }
+}
 impl From<&[u8]> for Arg {
     fn from(value: &[u8]) -> Self {
         Self::Blob(value.to_vec())

@@ -15,6 +15,14 @@ const BEGIN_DELETE: &str = "BEGIN; SELECT pg_advisory_xact_lock(1)";
 
 const LOCK_NAME: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(2, hashtext($1))) AS taken";
 
+// A version and its history in one round trip; SQLite, which has no round trips, has no such statement either.
+const INSERT_VERSION: &str = "WITH r AS (INSERT INTO resource (type, id, vid, deleted, updated_us, body) \
+    VALUES ($1, $2, 1, 0, $3, $4) ON CONFLICT DO NOTHING RETURNING rid) \
+    INSERT INTO history (rid, type, id, vid, method, at_us, body) SELECT rid, $1, $2, 1, $5, $3, $4 FROM r RETURNING rid";
+const REPLACE_VERSION: &str = "WITH r AS (UPDATE resource SET vid = $1, deleted = $2, updated_us = $3, body = $4 \
+    WHERE rid = $5 AND vid = $6 RETURNING rid) \
+    INSERT INTO history (rid, type, id, vid, method, at_us, body) SELECT rid, $7, $8, $1, $9, $3, $10 FROM r";
+
 const LOCK_SLOTS: &str = " FOR UPDATE OF s";
 
 /// How a PostgreSQL write begins.
@@ -42,10 +50,25 @@ pub(super) fn lock_slots(tx: &Tx) -> &'static str {
     }
 }
 
+/// PostgreSQL: how version 1 and its history are stored at once. Parameters: type, id, time, body, method.
+pub(super) fn insert_version(tx: &Tx) -> Option<&'static str> {
+    (tx.engine() == Engine::Postgres).then_some(INSERT_VERSION)
+}
+
+/// PostgreSQL: how a later version and its history are stored at once. Parameters: new version, deleted, time,
+/// body, key, old version, type, id, method, body for history.
+pub(super) fn replace_version(tx: &Tx) -> Option<&'static str> {
+    (tx.engine() == Engine::Postgres).then_some(REPLACE_VERSION)
+}
+
 /// Every statement of this file that is whole on its own.
 pub(super) fn statements(engine: Engine) -> &'static [(&'static str, &'static str)] {
     match engine {
         Engine::Sqlite => &[],
-        Engine::Postgres => &[("LOCK_NAME", LOCK_NAME)],
+        Engine::Postgres => &[
+            ("LOCK_NAME", LOCK_NAME),
+            ("INSERT_VERSION", INSERT_VERSION),
+            ("REPLACE_VERSION", REPLACE_VERSION),
+        ],
     }
 }

@@ -4,6 +4,7 @@
 //! asks what stands in the way.
 
 use super::db::{Tx, statements};
+use super::resource::Stored;
 use super::{StoreError, dialect};
 use crate::args;
 use crate::scheduling::Span;
@@ -52,7 +53,7 @@ statements! {
 }
 
 /// A slot whose served status may have to follow the claims.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TouchedSlot {
     /// Internal key.
     pub rid: i64,
@@ -68,6 +69,8 @@ pub struct TouchedSlot {
     pub declared: String,
     /// Number of seats.
     pub capacity: i64,
+    /// Its current version.
+    pub stored: Stored,
 }
 
 /// What freeing an appointment's claims let go.
@@ -265,8 +268,8 @@ pub async fn lock_touched(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT s.rid, s.id, s.schedule, s.start_us, s.end_us, s.status, s.declared, s.capacity FROM slot s \
-         WHERE s.rid IN ({}) ORDER BY s.rid{}",
+        "SELECT s.rid, s.id, s.schedule, s.start_us, s.end_us, s.status, s.declared, s.capacity, \
+         r.vid, r.updated_us, r.body FROM slot s JOIN resource r ON r.rid = s.rid WHERE s.rid IN ({}) ORDER BY s.rid{}",
         wanted.join(" UNION ALL "),
         dialect::lock_slots(tx)
     );
@@ -281,6 +284,13 @@ pub async fn lock_touched(
                 status: row.text(5)?,
                 declared: row.text(6)?,
                 capacity: row.int(7)?,
+                stored: Stored {
+                    rid: row.int(0)?,
+                    vid: row.int(8)?,
+                    deleted: false,
+                    updated_us: row.int(9)?,
+                    body: row.blob(10)?,
+                },
             })
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Resources: the current version of each, and their append-only history.
 
 use super::db::{Row, Tx, statements};
-use super::{StoreError, dialect};
+use super::{Engine, StoreError, dialect};
 use crate::args;
 use crate::clock::Micros;
 use sqlx::AssertSqlSafe;
@@ -89,6 +89,13 @@ pub struct NewVersion<'a> {
     pub body: &'a [u8],
 }
 
+impl NewVersion<'_> {
+    /// What history keeps: nothing for a deletion.
+    fn kept_body(&self) -> Option<Vec<u8>> {
+        (self.method != Method::Delete).then(|| self.body.to_vec())
+    }
+}
+
 /// The current version of a resource, deleted or not.
 pub async fn find(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<Stored>, StoreError> {
     let row = tx.optional(FIND, args![rtype, id]).await?;
@@ -145,12 +152,20 @@ pub async fn version(
 /// # Errors
 /// [`StoreError::Contended`] when the id came into use meanwhile.
 pub async fn insert(tx: &mut Tx, new: NewVersion<'_>) -> Result<i64, StoreError> {
-    let row = tx.optional(INSERT, args![new.rtype, new.id, new.at_us, new.body]).await?;
+    let mut args = args![new.rtype, new.id, new.at_us, new.body];
+    let row = if let Some(at_once) = dialect::insert_version(tx) {
+        args.push(new.method.code().into());
+        tx.optional(at_once, args).await?
+    } else {
+        tx.optional(INSERT, args).await?
+    };
     let Some(row) = row else {
         return Err(StoreError::Contended(format!("{}/{} was created meanwhile", new.rtype, new.id)));
     };
     let rid = row.int(0)?;
-    record(tx, rid, 1, new).await?;
+    if tx.engine() == Engine::Sqlite {
+        record(tx, rid, 1, new).await?;
+    }
     Ok(rid)
 }
 
@@ -161,19 +176,24 @@ pub async fn insert(tx: &mut Tx, new: NewVersion<'_>) -> Result<i64, StoreError>
 pub async fn replace(tx: &mut Tx, old: &Stored, new: NewVersion<'_>) -> Result<i64, StoreError> {
     let vid = old.vid + 1;
     let deleted = i64::from(new.method == Method::Delete);
-    let changed = tx.execute(REPLACE, args![vid, deleted, new.at_us, new.body, old.rid, old.vid]).await?;
+    let mut args = args![vid, deleted, new.at_us, new.body, old.rid, old.vid];
+    let changed = if let Some(at_once) = dialect::replace_version(tx) {
+        args.extend(args![new.rtype, new.id, new.method.code(), new.kept_body()]);
+        tx.execute(at_once, args).await?
+    } else {
+        tx.execute(REPLACE, args).await?
+    };
     if changed != 1 {
         return Err(StoreError::Contended(format!("{}/{} was changed meanwhile", new.rtype, new.id)));
     }
-    record(tx, old.rid, vid, new).await?;
+    if tx.engine() == Engine::Sqlite {
+        record(tx, old.rid, vid, new).await?;
+    }
     Ok(vid)
 }
 
 async fn record(tx: &mut Tx, rid: i64, vid: i64, new: NewVersion<'_>) -> Result<(), StoreError> {
-    let body = (new.method != Method::Delete).then(|| new.body.to_vec());
-    let body = super::Arg::OptBlob(body);
-    let mut args = args![rid, new.rtype, new.id, vid, new.method.code(), new.at_us];
-    args.push(body);
+    let args = args![rid, new.rtype, new.id, vid, new.method.code(), new.at_us, new.kept_body()];
     tx.execute(RECORD, args).await?;
     Ok(())
 }
