@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::fhir::registry::resource_type;
 use crate::store::Store;
-use crate::{http, telemetry, worker};
+use crate::{http, sandbox, telemetry, worker};
 use clap::{Args, Parser, Subcommand};
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
@@ -26,6 +26,13 @@ pub struct Cli {
 enum Command {
     /// Serve the FHIR endpoint until SIGTERM or Ctrl-C
     Serve(Settings),
+    /// Serve a made-up clinic to try things with
+    Sandbox {
+        #[command(flatten)]
+        options: sandbox::Options,
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Compare the booking ledger with the appointments, slots and history, and name every difference
     Check(Settings),
     /// Bring the tables of the database up to date, and do nothing else
@@ -73,6 +80,7 @@ impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(settings) => serve(settings.load()?).await,
+            Self::Sandbox { options, settings } => Ok(sandbox::run(options, settings.load()?).await?),
             Self::Check(settings) => check(settings.load()?).await,
             Self::Migrate(settings) => {
                 let config = settings.load()?;

@@ -6,6 +6,7 @@
 mod banner;
 mod calendar;
 mod clinic;
+mod command;
 mod data;
 mod dice;
 mod load;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use banner::banner;
 pub use clinic::{clinic, zone};
+pub use command::{Options, run};
 pub use load::{Filled, fill};
 
 use crate::store::StoreError;
@@ -48,6 +50,12 @@ pub enum Error {
         "this database is not a sandbox's: the sample clinic goes only into an empty one, and --reset removes only what it made"
     )]
     NotASandbox,
+    /// `--database` names neither engine.
+    #[error("--database takes postgres://USER:PASSWORD@HOST/DATABASE or sqlite:PATH")]
+    Url,
+    /// A directory or a socket can't be used.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// The server's own rules refused the sample clinic.
     #[error("the sample clinic was refused: {0}")]
     Refused(#[from] crate::fhir::outcome::Error),

@@ -1,0 +1,70 @@
+//! `slotwright sandbox`: make the clinic if need be, serve it, say what to try.
+
+use clap::Args;
+use secrecy::SecretString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Error, banner, fill, reset};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::{http, telemetry};
+
+/// What the command line says.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Where to listen: a loopback address; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Directory of the SQLite database
+    #[arg(long, value_name = "DIRECTORY", default_value = "./data/sandbox")]
+    data: PathBuf,
+    /// A PostgreSQL database to use instead: postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Delete what the sandbox holds and start afresh
+    #[arg(long)]
+    reset: bool,
+}
+
+/// Runs the sandbox until SIGTERM or Ctrl-C. `config` gives everything that the command line does not.
+///
+/// # Errors
+/// When the address or the database can't be used.
+pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
+    let url = match options.database {
+        Some(url) => url,
+        None => sqlite_url(&options.data)?,
+    };
+    if options.reset {
+        reset(&url).await?;
+    }
+    config.server.listen = options.listen;
+    // Sandboxes run side by side; a metrics port of each would collide.
+    config.server.metrics_listen = None;
+    config.database.url = SecretString::from(url);
+    if config.database.engine().is_none() {
+        return Err(Error::Url);
+    }
+    telemetry::start(&config.log).map_err(|error| Error::Io(io::Error::other(error.to_string())))?;
+    // First of all the port: nobody wants to hear that it is taken after a long load.
+    let listener = http::bind(config.server.listen).await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    let app = App::start(Arc::new(config), Clock::system()).await?;
+    let filled = fill(&app).await?;
+    println!("{}", banner(&app, &origin, filled).await?);
+    http::serve(app, listener, http::interrupted()).await?;
+    Ok(())
+}
+
+/// Makes the directory and names the database in it.
+fn sqlite_url(directory: &Path) -> Result<String, Error> {
+    std::fs::create_dir_all(directory)?;
+    let path = directory.join("slotwright.db");
+    // In a URL these two would mean something else.
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F");
+    Ok(format!("sqlite:{path}"))
+}
