@@ -72,17 +72,17 @@ fn commands(base: &str, slot: &FreeSlot) -> String {
         r#"Paste into another terminal:
 
 # Free slots of Dr. Okafor from {day} on
-curl -fsS '{base}/Slot?schedule={SCHEDULE}&status=free&start=ge{day}&_sort=start&_count=3&_pretty=true'
+curl -fsS '{base}/Slot?schedule={SCHEDULE}&status=free&start=ge{day}&_sort=start&_count=3&_pretty=true' | grep -E '"(id|start|end)"'
 
 # Book one for patient pat-001
 APPOINTMENT=$(curl -fsS -D - -o /dev/null -H 'Content-Type: application/fhir+json' '{base}/Appointment' -d '{{"resourceType":"Appointment","status":"booked","slot":[{{"reference":"Slot/{id}"}}],"start":"{start}","end":"{end}","participant":[{{"actor":{{"reference":"Patient/pat-001"}},"status":"accepted"}},{{"actor":{{"reference":"{CLINICIAN}"}},"status":"accepted"}}]}}' | grep -io 'Appointment/[^/]*')
 
 # The slot is busy now
-curl -fsS '{base}/Slot/{id}?_pretty=true'
+curl -fsS '{base}/Slot/{id}?_pretty=true' | grep '"status"'
 
 # Cancel, and it is free again
-curl -fsS -X PATCH -H 'Content-Type: application/json-patch+json' "{base}/$APPOINTMENT" -d '[{{"op":"replace","path":"/status","value":"cancelled"}}]'
-curl -fsS '{base}/Slot/{id}?_pretty=true'
+curl -fsS -o /dev/null -X PATCH -H 'Content-Type: application/json-patch+json' "{base}/$APPOINTMENT" -d '[{{"op":"replace","path":"/status","value":"cancelled"}}]'
+curl -fsS '{base}/Slot/{id}?_pretty=true' | grep '"status"'
 "#
     )
 }
