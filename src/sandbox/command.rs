@@ -11,7 +11,7 @@ use super::{Error, banner, fill, reset};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{http, telemetry};
+use crate::{http, telemetry, worker};
 
 /// What the command line says.
 #[derive(Debug, Args)]
@@ -56,7 +56,10 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     let app = App::start(Arc::new(config), Clock::system()).await?;
     let filled = fill(&app).await?;
     println!("{}", banner(&app, &origin, filled).await?);
-    http::serve(app, listener, http::interrupted()).await?;
+    let worker = tokio::spawn(worker::run(app.clone()));
+    let served = http::serve(app, listener, http::interrupted()).await;
+    worker.abort();
+    served?;
     Ok(())
 }
 
