@@ -8,4 +8,5 @@ mod crash;
 mod examples;
 mod ledger;
 mod races;
+mod search;
 mod structure;
