@@ -135,7 +135,7 @@ fn the_undamaged_bodies_are_sound() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn damaged_json_is_judged_and_what_is_sound_survives_xml(

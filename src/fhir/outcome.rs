@@ -3,7 +3,7 @@
 //! Every refusal that a FHIR client can see is an [`Error`]; [`Kind`] is the table that gives it its
 //! HTTP status and default issue code (R4 `http.html`, `valueset-issue-type.html`).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Severity of an [`Issue`] (R4 `issue-severity`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,15 +88,18 @@ impl Issue {
 
     /// The R4 JSON form.
     pub fn to_json(&self) -> Value {
-        let mut issue = json!({ "severity": self.severity.code(), "code": self.code });
+        let mut issue = Map::new();
+        let mut set = |key: &str, value: Value| issue.insert(key.to_owned(), value);
+        set("severity", self.severity.code().into());
+        set("code", self.code.into());
         if let Some((system, code)) = self.details {
-            issue["details"] = json!({ "coding": [{ "system": system, "code": code }] });
+            set("details", json!({ "coding": [{ "system": system, "code": code }] }));
         }
-        issue["diagnostics"] = Value::String(self.diagnostics.clone());
+        set("diagnostics", self.diagnostics.as_str().into());
         if let Some(expression) = &self.expression {
-            issue["expression"] = json!([expression]);
+            set("expression", json!([expression]));
         }
-        issue
+        Value::Object(issue)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod contained;
 mod invariants;
+mod limits;
 mod model;
 pub(crate) mod narrative;
 mod primitives;
@@ -26,9 +27,6 @@ use super::outcome::Issue;
 
 pub use self::primitives::is_id;
 pub use self::profiles::definitions;
-
-/// Twice what real resources need. The typed model takes much stack for every level of an extension.
-const MAX_DEPTH: usize = 28;
 
 /// Checks bodies. Build one at start and share it.
 pub struct Validator {
@@ -59,12 +57,11 @@ impl Validator {
             );
             return vec![Issue::error("invalid", message).at(at.child("resourceType").to_string())];
         }
+        if let Some(issue) = limits::exceeded(members) {
+            return vec![issue.at(rtype)];
+        }
         if let Some(issue) = contained::nested(members, &at) {
             return vec![issue];
-        }
-        if is_deeper(body, MAX_DEPTH) {
-            let message = format!("The body is nested deeper than {MAX_DEPTH} levels of objects and arrays");
-            return vec![Issue::error("too-long", message).at(rtype)];
         }
         let mut issues = structure::check(rtype, body);
         let mut ours = Findings { contained: contained::list(members), issues: Vec::new() };
@@ -77,15 +74,8 @@ impl Validator {
         issues.extend(ours.into_iter().filter(|issue| {
             issue.code == "invariant" || !issue.expression.as_ref().is_some_and(|at| blamed.contains(at))
         }));
+        limits::cut(&mut issues);
         issues
-    }
-}
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
-        Value::Object(members) => levels == 0 || members.values().any(|member| is_deeper(member, levels - 1)),
-        _ => false,
     }
 }
 

@@ -251,6 +251,24 @@ fn our_definitions_are_sound() {
     }
 }
 
+#[test]
+fn a_hostile_body_is_not_looked_at_for_long() {
+    let validator = Validator::new().unwrap();
+    let keys: String = (0..50_000).map(|n| format!(r#","k{n}":1"#)).collect();
+    let items = "{},".repeat(200_000) + "{}";
+    let contained = r#"{"resourceType":"Basic","id":"x"},"#.repeat(20_000) + "{}";
+    for hostile in [
+        format!(r#"{{"resourceType":"Slot"{keys}}}"#),
+        format!(r#"{{"resourceType":"Slot","extension":[{items}]}}"#),
+        format!(r#"{{"resourceType":"Slot","contained":[{contained}]}}"#),
+    ] {
+        let issues = validator.validate("Slot", &parse::json(hostile.as_bytes()).unwrap());
+        assert_eq!(issues.iter().map(|issue| issue.code).collect::<Vec<_>>(), ["too-costly"]);
+    }
+    let many = format!(r#"{{"resourceType":"Slot","extension":[{}{{}}]}}"#, "{},".repeat(20_000));
+    assert_eq!(validator.validate("Slot", &parse::json(many.as_bytes()).unwrap()).len(), 501);
+}
+
 /// A Slot whose extensions nest `levels` deep.
 fn nested(levels: usize) -> String {
     let mut text = String::from(r#"{"resourceType":"Slot","extension":["#);

@@ -12,6 +12,8 @@ use crate::fhir::parse::is_text;
 
 /// Deeper than any real resource.
 const MAX_DEPTH: usize = 64;
+/// Attributes of one tag, namespaces included; comparing many with one another would take long.
+const MAX_ATTRIBUTES: usize = 32;
 /// Where `xsi:schemaLocation` comes from, which says nothing about the resource.
 const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
@@ -33,11 +35,15 @@ pub(super) fn clean(source: &str) -> Result<Clean, String> {
     loop {
         let before = position(&reader);
         let event = reader.read_event().map_err(|error| error.to_string())?;
+        if let Event::Start(tag) | Event::Empty(tag) = &event
+            && tag.attributes().with_checks(false).take(MAX_ATTRIBUTES + 1).count() > MAX_ATTRIBUTES
+        {
+            return Err(format!("a tag has more than {MAX_ATTRIBUTES} attributes"));
+        }
         match event {
             Event::Decl(decl) if before == 0 => declaration(&decl)?,
             Event::Decl(_) => return Err("the XML declaration must come first".into()),
-            Event::Start(tag) | Event::Empty(tag) if started && state.open.is_empty() => {
-                let _ = tag;
+            Event::Start(_) | Event::Empty(_) if started && state.open.is_empty() => {
                 return Err("there must be one root element".into());
             }
             Event::Start(tag) => {

@@ -70,6 +70,8 @@ fn prefixes_comments_and_schema_locations_are_read() {
 #[test]
 fn what_is_not_fhir_xml_is_refused() {
     let deep = format!("<Slot xmlns=\"{FHIR}\">{}", "<extension url=\"x\">".repeat(100_000));
+    let attributes: String = (0..50_000).map(|n| format!(" xmlns:a{n}=\"x\"")).collect();
+    let crowded = format!("<Slot xmlns=\"{FHIR}\"{attributes}/>");
     let wrong_div =
         format!("<Slot xmlns=\"{FHIR}\"><text><status value=\"empty\"/><div><p>x</p></div></text></Slot>");
     let cases = [
@@ -100,6 +102,7 @@ fn what_is_not_fhir_xml_is_refused() {
         "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>",
         &wrong_div,
         &deep,
+        &crowded,
     ];
     for xml in cases {
         let shown: String = xml.chars().take(200).collect();
