@@ -34,10 +34,14 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     };
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(key, value)| inner(format!("{at}/{key}"), value));
+            for (key, value) in members {
+                inner(format!("{at}/{key}"), value);
+            }
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| inner(format!("{at}/{index}"), value));
+            for (index, value) in items.iter().enumerate() {
+                inner(format!("{at}/{index}"), value);
+            }
         }
         _ => {}
     }

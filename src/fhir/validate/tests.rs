@@ -254,7 +254,7 @@ fn our_definitions_are_sound() {
 #[test]
 fn a_hostile_body_is_not_looked_at_for_long() {
     let validator = Validator::new().unwrap();
-    let keys: String = (0..50_000).map(|n| format!(r#","k{n}":1"#)).collect();
+    let keys = (0..50_000).map(|n| format!(r#","k{n}":1"#)).collect::<Vec<_>>().concat();
     let items = "{},".repeat(200_000) + "{}";
     let contained = r#"{"resourceType":"Basic","id":"x"},"#.repeat(20_000) + "{}";
     for hostile in [

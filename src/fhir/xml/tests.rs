@@ -70,7 +70,7 @@ fn prefixes_comments_and_schema_locations_are_read() {
 #[test]
 fn what_is_not_fhir_xml_is_refused() {
     let deep = format!("<Slot xmlns=\"{FHIR}\">{}", "<extension url=\"x\">".repeat(100_000));
-    let attributes: String = (0..50_000).map(|n| format!(" xmlns:a{n}=\"x\"")).collect();
+    let attributes = (0..50_000).map(|n| format!(" xmlns:a{n}=\"x\"")).collect::<Vec<_>>().concat();
     let crowded = format!("<Slot xmlns=\"{FHIR}\"{attributes}/>");
     let wrong_div =
         format!("<Slot xmlns=\"{FHIR}\"><text><status value=\"empty\"/><div><p>x</p></div></text></Slot>");
