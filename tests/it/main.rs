@@ -4,9 +4,12 @@
 
 mod support;
 
+mod bundle;
 mod crash;
 mod examples;
+mod interactions;
 mod ledger;
+mod patch;
 mod races;
 mod search;
 mod structure;
