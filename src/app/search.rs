@@ -157,7 +157,7 @@ impl<'a> Searchset<'a> {
     fn new(app: &App, ctx: &'a Context, search: &Search, query: &'a SearchQuery) -> Self {
         let mut path = ctx.base.clone();
         if let Some((owner, id)) = &search.compartment {
-            path.push_str(&format!("/{owner}/{id}"));
+            path = format!("{path}/{owner}/{id}");
         }
         if let Some(rtype) = search.rtype {
             path.push('/');

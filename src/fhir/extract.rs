@@ -271,7 +271,7 @@ fn references(value: &Value, push: &mut dyn FnMut(IndexValue)) {
     }
     match target(text(value, "reference")) {
         Some(Target::Local(rtype, id)) => {
-            push(IndexValue::Reference { target_type: fold::key(rtype), target_id: fold::key(id) })
+            push(IndexValue::Reference { target_type: fold::key(rtype), target_id: fold::key(id) });
         }
         Some(Target::Absolute(url)) => push(IndexValue::Url(fold::key(url))),
         Some(Target::Contained) | None => {}

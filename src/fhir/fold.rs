@@ -1,6 +1,7 @@
 //! How texts are folded before they are indexed or looked for, so that both sides meet.
 
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -51,7 +52,7 @@ pub fn key(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     let mut short = text.get(..end).unwrap_or_default().to_owned();
     for byte in digest {
-        short.push_str(&format!("{byte:02x}"));
+        let _ = write!(short, "{byte:02x}");
     }
     short
 }

@@ -6,6 +6,7 @@ use crate::fhir::extract::{IndexRow, IndexValue, extract};
 use crate::fhir::registry::ResourceType;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
+use std::fmt::Write as _;
 
 /// Most rows in one INSERT; keeps the parameters of a statement far below what both engines take.
 const CHUNK: usize = 64;
@@ -108,7 +109,7 @@ async fn insert(
         sql.push_str(if i == 0 { "($1, $2" } else { ", ($1, $2" });
         for cell in cells(row) {
             args.push(cell);
-            sql.push_str(&format!(", ${}", args.len()));
+            let _ = write!(sql, ", ${}", args.len());
         }
         sql.push(')');
     }

@@ -1,6 +1,6 @@
 //! The parameters that shape the result instead of choosing it.
 
-use super::parse::{Parsed, Parser};
+use super::parse::{Parsed, Parser, include};
 use super::{Condition, Include, Rules, SearchQuery, SortKey, Summary, Total};
 use crate::fhir::outcome::Issue;
 use crate::fhir::registry::{ParamKind, ResourceType};
@@ -49,22 +49,22 @@ impl Controls {
     ) -> Option<Result<Parsed<()>, Issue>> {
         let taken = match name {
             "_include" | "_include:iterate" | "_include:recurse" => {
-                parser.include(name, raw, name != "_include").map(|i| self.includes.push(i))
+                include(name, raw, name != "_include").map(|i| self.includes.push(i))
             }
             "_revinclude" | "_revinclude:iterate" | "_revinclude:recurse" => {
-                parser.include(name, raw, name != "_revinclude").map(|i| self.revincludes.push(i))
+                include(name, raw, name != "_revinclude").map(|i| self.revincludes.push(i))
             }
             "_sort" => self.sort(parser, raw),
             "_count" => self.count(raw),
             "_total" => match raw {
-                "none" => Ok(self.total = Total::None),
-                "estimate" | "accurate" => Ok(self.total = Total::Accurate),
+                "none" => Ok(Total::None),
+                "estimate" | "accurate" => Ok(Total::Accurate),
                 _ => Err(Issue::error("invalid", "_total is none, estimate or accurate")),
-            },
-            "_summary" => match Summary::parse(raw) {
-                Some(summary) => Ok(self.summary = Some(summary)),
-                None => Err(Issue::error("invalid", "_summary is true, text, data, count or false")),
-            },
+            }
+            .map(|total| self.total = total),
+            "_summary" => Summary::parse(raw)
+                .ok_or_else(|| Issue::error("invalid", "_summary is true, text, data, count or false"))
+                .map(|summary| self.summary = Some(summary)),
             "_elements" => {
                 self.elements.extend(names(raw));
                 Ok(())

@@ -161,12 +161,11 @@ impl Parser<'_> {
     }
 
     fn condition(&mut self, name: &str, raw: &str) -> Parsed<Condition> {
-        let parsed = match self.only_type() {
-            Some(rt) => self.for_type(rt, name, raw, 0),
-            None => {
-                let (code, modifier) = modifier_of(name);
-                self.param(code).map_or(Ok(Parsed::Unknown), |param| self.simple(param, modifier, raw))
-            }
+        let parsed = if let Some(rt) = self.only_type() {
+            self.for_type(rt, name, raw, 0)
+        } else {
+            let (code, modifier) = modifier_of(name);
+            self.param(code).map_or(Ok(Parsed::Unknown), |param| self.simple(param, modifier, raw))
         };
         parsed.unwrap_or_else(|issue| {
             self.issues.push(issue);
@@ -292,35 +291,33 @@ impl Parser<'_> {
             Parsed::Empty => Parsed::Empty,
         })
     }
+}
 
-    /// The value of `_include` (or `_revinclude`).
-    pub(super) fn include(&self, name: &str, raw: &str, iterate: bool) -> Result<Include, Issue> {
-        let bad = |why: String| Issue::error("invalid", format!("{name}: {why}"));
-        if raw == "*" {
-            return Ok(Include { source: None, param: None, target: None, iterate });
-        }
-        let mut parts = raw.split(':');
-        let (source, code, target) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
-        if parts.next().is_some() {
-            return Err(bad(format!("'{raw}' has too many parts")));
-        }
-        let known =
-            resource_type(source).ok_or_else(|| bad(format!("'{source}' is not a type of this server")))?;
-        let code = code.ok_or_else(|| bad("expected [type]:[parameter] or [type]:*".to_owned()))?;
-        let param = if code == "*" {
-            None
-        } else {
-            let found = known.param(code).filter(|p| p.kind == ParamKind::Reference);
-            Some(found.ok_or_else(|| bad(format!("{source} has no reference parameter '{code}'")))?)
-        };
-        let target = match target {
-            None | Some("") => None,
-            Some(t) => {
-                Some(resource_type(t).ok_or_else(|| bad(format!("'{t}' is not a type of this server")))?)
-            }
-        };
-        Ok(Include { source: Some(known), param, target, iterate })
+/// The value of `_include` (or `_revinclude`).
+pub(super) fn include(name: &str, raw: &str, iterate: bool) -> Result<Include, Issue> {
+    let bad = |why: String| Issue::error("invalid", format!("{name}: {why}"));
+    if raw == "*" {
+        return Ok(Include { source: None, param: None, target: None, iterate });
     }
+    let mut parts = raw.split(':');
+    let (source, code, target) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    if parts.next().is_some() {
+        return Err(bad(format!("'{raw}' has too many parts")));
+    }
+    let known =
+        resource_type(source).ok_or_else(|| bad(format!("'{source}' is not a type of this server")))?;
+    let code = code.ok_or_else(|| bad("expected [type]:[parameter] or [type]:*".to_owned()))?;
+    let param = if code == "*" {
+        None
+    } else {
+        let found = known.param(code).filter(|p| p.kind == ParamKind::Reference);
+        Some(found.ok_or_else(|| bad(format!("{source} has no reference parameter '{code}'")))?)
+    };
+    let target = match target {
+        None | Some("") => None,
+        Some(t) => Some(resource_type(t).ok_or_else(|| bad(format!("'{t}' is not a type of this server")))?),
+    };
+    Ok(Include { source: Some(known), param, target, iterate })
 }
 
 impl<T> Parsed<T> {

@@ -95,7 +95,7 @@ fn wanted(asked: &str, element: &str) -> bool {
 /// A backbone element without the children that are no summary.
 fn summarised(value: &Value, path: &str, summary: &[&str]) -> Value {
     let inside = |p: &&str| p.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-    if !summary.iter().any(|p| inside(&p)) {
+    if !summary.iter().any(inside) {
         return value.clone();
     }
     match value {

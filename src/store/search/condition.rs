@@ -1,11 +1,12 @@
 //! Conditions as SQL.
 
+use super::driver::{narrows, rank};
 use super::sql::{Sql, all, any};
 use super::value;
 use crate::clock::Micros;
 use crate::fhir::date::{Interval, Prefix};
 use crate::fhir::registry::{Column, ParamKind, ResourceType, SearchParam};
-use crate::fhir::search::{Condition, ReferenceValue, StringMatch, Test};
+use crate::fhir::search::{Condition, ReferenceValue, Test};
 
 /// Tables with one typed row per resource; the others have several.
 const ONE_ROW: &[&str] = &["slot", "appointment"];
@@ -102,7 +103,7 @@ impl Compiler {
             _ => None,
         });
         let about = About { rt, alias, typed, start: start.collect() };
-        let mut parts = vec![self.live(types, &about.alias)];
+        let mut parts = vec![live(types, &about.alias)];
         // The most selective condition may be read as a set from its index; the others are asked of each
         // candidate. Typed conditions are better than any set.
         let bounds = about.start.len();
@@ -116,18 +117,6 @@ impl Compiler {
             parts.push(self.condition(&about, condition, driver == Some(i)));
         }
         Selection { about, from, filter: parts.join(" AND ") }
-    }
-
-    /// What every resource that a search reaches must be, however it is reached: as a match, through a chain,
-    /// `_has` or an include. A restriction of who may see what belongs here.
-    pub(super) fn live(&mut self, types: &[&'static ResourceType], alias: &str) -> String {
-        match types {
-            [only] => format!("{alias}.type = '{}' AND {alias}.deleted = 0", only.name),
-            _ => {
-                let names: Vec<String> = types.iter().map(|t| format!("'{}'", t.name)).collect();
-                format!("{alias}.type IN ({}) AND {alias}.deleted = 0", names.join(", "))
-            }
-        }
     }
 
     fn condition(&mut self, about: &About<'_>, condition: &Condition, driver: bool) -> String {
@@ -342,6 +331,16 @@ impl Compiler {
     }
 }
 
+/// What every resource that a search reaches must be, however it is reached: as a match, through a chain,
+/// `_has` or an include. A restriction of who may see what belongs here.
+pub(super) fn live(types: &[&'static ResourceType], alias: &str) -> String {
+    if let [only] = types {
+        return format!("{alias}.type = '{}' AND {alias}.deleted = 0", only.name);
+    }
+    let names: Vec<String> = types.iter().map(|t| format!("'{}'", t.name)).collect();
+    format!("{alias}.type IN ({}) AND {alias}.deleted = 0", names.join(", "))
+}
+
 /// The code under which the index holds a reference parameter, and the type that it is narrowed to.
 fn stored(about: &About<'_>, param: &SearchParam) -> (&'static str, Option<&'static str>) {
     let whole = about.rt.and_then(|rt| rt.stored_as(param));
@@ -373,42 +372,5 @@ fn column_of(condition: &Condition) -> Option<Column> {
     match condition {
         Condition::Param(p, _) | Condition::Missing(p, _) | Condition::Chain(p, _) => p.column,
         Condition::Has(..) | Condition::Any(_) => None,
-    }
-}
-
-/// Whether a condition leaves few candidates by a typed column.
-fn narrows(condition: &Condition) -> bool {
-    match condition {
-        Condition::Param(p, test) if p.column.is_some() => match test {
-            Test::Reference(_) => true,
-            Test::Token { not, .. } => !not && p.column.is_some_and(|c| c.name == "id"),
-            Test::Date(values) => values.iter().all(|(prefix, _)| matches!(prefix, Prefix::Eq | Prefix::Ap)),
-            _ => false,
-        },
-        Condition::Chain(p, _) => p.column.is_some(),
-        Condition::Any(_) => true,
-        _ => false,
-    }
-}
-
-/// How promising a condition is as the one that is read as a set: smaller is better.
-fn rank(condition: &Condition) -> Option<u8> {
-    let Condition::Param(param, test) = condition else { return None };
-    if param.column.is_some() {
-        return None;
-    }
-    match test {
-        Test::Token { not: true, .. } => None,
-        Test::Token { .. } if param.is_identifier() => Some(0),
-        Test::ReferenceIdentifier(_) => Some(0),
-        Test::Reference(_) => Some(1),
-        Test::String(StringMatch::Exact, _) => Some(2),
-        Test::String(StringMatch::Starts, _) => Some(3),
-        Test::Near(_) | Test::Uri(_) => Some(4),
-        Test::Token { .. } if param.system.is_empty() => Some(5),
-        Test::Date(_) | Test::Quantity(_) => Some(6),
-        Test::TokenText(_) | Test::String(..) => Some(7),
-        // Codes such as `active` and `gender` say little.
-        Test::Token { .. } => Some(8),
     }
 }

@@ -1,6 +1,6 @@
 //! `_include` and `_revinclude`.
 
-use super::condition::{Compiler, param_of};
+use super::condition::{Compiler, live, param_of};
 use super::sql::{Sql, all, any};
 use super::{Found, columns, found};
 use crate::fhir::registry::TYPES;
@@ -69,7 +69,7 @@ async fn referred(tx: &mut Tx, include: &Include, from: &[Found]) -> Result<Vec<
         return Ok(Vec::new());
     }
     let mut compiler = Compiler { sql: Sql::default(), now: 0 };
-    let live = compiler.live(&types(include.target), "r");
+    let live = live(&types(include.target), "r");
     let sql = &mut compiler.sql;
     let mut tests = vec![format!("x.rid IN {}", sql.list(sources))];
     tests.extend(by_param(include));
@@ -101,7 +101,7 @@ async fn referrers(tx: &mut Tx, include: &Include, to: &[Found]) -> Result<Vec<F
     if by_type.is_empty() {
         return Ok(Vec::new());
     }
-    let live = compiler.live(&types(include.source), "r");
+    let live = live(&types(include.source), "r");
     let mut ways = Vec::new();
     for (rtype, ids) in by_type {
         let (rtype, ids) = (compiler.sql.bind(rtype), compiler.sql.list(ids));

@@ -5,6 +5,7 @@
 //! exactly once, whatever else comes and goes.
 
 mod condition;
+mod driver;
 mod include;
 mod order;
 mod sql;
