@@ -21,14 +21,22 @@ pub struct Example {
     pub body: Value,
 }
 
+/// Where the npm package `hl7.fhir.r4.examples` 4.0.1 is unpacked.
+///
+/// # Panics
+/// When `SLOTWRIGHT_R4_EXAMPLES` does not say.
+pub fn directory() -> PathBuf {
+    std::env::var_os("SLOTWRIGHT_R4_EXAMPLES").map(PathBuf::from).unwrap_or_else(|| {
+        panic!("SLOTWRIGHT_R4_EXAMPLES is not set: run tests/run, which fetches the official R4 examples")
+    })
+}
+
 /// Every official example of a served type, by file name.
 ///
 /// # Panics
-/// When `SLOTWRIGHT_R4_EXAMPLES` does not name the unpacked npm package `hl7.fhir.r4.examples` 4.0.1.
+/// When they are not where [`directory`] looks.
 pub fn examples() -> Vec<Example> {
-    let directory = std::env::var_os("SLOTWRIGHT_R4_EXAMPLES").map(PathBuf::from).unwrap_or_else(|| {
-        panic!("SLOTWRIGHT_R4_EXAMPLES is not set: run tests/run, which fetches the official R4 examples")
-    });
+    let directory = directory();
     let mut names: Vec<PathBuf> = std::fs::read_dir(&directory)
         .unwrap_or_else(|error| panic!("{}: {error}; run tests/run", directory.display()))
         .map(|entry| entry.unwrap().path())

@@ -11,5 +11,6 @@ mod interactions;
 mod ledger;
 mod patch;
 mod races;
+mod registry;
 mod search;
 mod structure;

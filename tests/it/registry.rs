@@ -1,6 +1,6 @@
 //! The registry of types and search parameters against R4's own SearchParameters and CompartmentDefinitions.
 
-use crate::examples::examples;
+use crate::examples::directory;
 use serde_json::Value;
 use slotwright::fhir::registry::{COMMON, Only, ParamKind, Path, SearchParam, TYPES};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ fn string(value: &Value, name: &str) -> String {
 
 fn definitions(prefix: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(examples()).expect("the examples").flatten() {
+    for entry in std::fs::read_dir(directory()).expect("the examples").flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
             let text = std::fs::read(entry.path()).expect("a file");
             found.push(serde_json::from_slice(&text).expect("JSON"));
