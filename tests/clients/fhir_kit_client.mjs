@@ -1,6 +1,6 @@
 // Drives a sandbox server with fhir-kit-client (npm).
 //
-//   SLOTWRIGHT_NODE_MODULES=… node fhir_kit_client.mjs http://127.0.0.1:8080/fhir
+//   TEST_NODE_MODULES=… node fhir_kit_client.mjs http://127.0.0.1:8080/fhir
 //
 // Every check is one sentence; the last line counts them.
 
@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const modules = process.env.SLOTWRIGHT_NODE_MODULES;
+const modules = process.env.TEST_NODE_MODULES;
 const entry = pathToFileURL(path.join(modules, 'fhir-kit-client', 'dist', 'index.js'));
 const { Client, CapabilityTool, RESPONSE_KEY } = await import(entry);
 
