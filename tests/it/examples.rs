@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use reqwest::Method;
 use serde_json::Value;
 use slotwright::fhir::registry::TYPES;
 use slotwright::fhir::validate::Validator;
@@ -104,7 +105,7 @@ fn every_sound_example_survives_xml() {
         match back {
             Ok(back) if back == example.body => {}
             Ok(back) => {
-                wrong.push(format!("{}: {}", example.file, first_difference("", &example.body, &back)))
+                wrong.push(format!("{}: {}", example.file, first_difference("", &example.body, &back)));
             }
             Err(error) => wrong.push(format!("{}: {error}", example.file)),
         }
@@ -138,6 +139,13 @@ both_engines! {
             let mut sent = example.body;
             withdraw_version(&mut read);
             withdraw_version(&mut sent);
+            // What was stored is served as XML as well, and says the same.
+            let served = client.request(Method::GET, &path).header("accept", "application/fhir+xml").send().await.is(200).body;
+            let mut served = xml::from_xml(&served).unwrap_or_else(|error| panic!("{}: {error}", example.file));
+            withdraw_version(&mut served);
+            if served != read {
+                wrong.push(format!("{} as XML: {}", example.file, first_difference("", &read, &served)));
+            }
             if read != sent {
                 wrong.push(format!("{}: {}", example.file, first_difference("", &sent, &read)));
             }
