@@ -7,6 +7,7 @@ use super::{Shared, body, present};
 use crate::app::{self, Answer, Context};
 use crate::fhir::interaction::{self, Incoming, Interaction};
 use crate::fhir::outcome::{Error, Kind};
+use crate::telemetry;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
@@ -45,6 +46,9 @@ pub(super) async fn fhir(State(http): State<Shared>, request: Request) -> Respon
     let mut response = match outcome.and_then(present::answer) {
         Ok(response) => response,
         Err(error) => {
+            if error.kind == Kind::Conflict && error.issues.iter().any(|issue| issue.details.is_some()) {
+                telemetry::booking_conflict();
+            }
             let response = present::error(&error, wanted);
             // The rest of a body that was refused half-way is not worth reading to save a connection.
             let cut_short = matches!(error.kind, Kind::TooLarge | Kind::RequestTimeout);

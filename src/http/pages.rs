@@ -10,6 +10,10 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
+/// Pages load nothing and run nothing.
+pub(super) const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+
 #[derive(Template)]
 #[template(path = "index.html")]
 struct Index {
@@ -87,10 +91,7 @@ fn page(rendered: Result<String, askama::Error>, label: &'static str) -> Respons
     };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
-    );
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     response.extensions_mut().insert(Label(label));
     response
 }

@@ -12,7 +12,9 @@ use crate::fhir::xml;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CONTENT_LOCATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY};
+use http::header::{
+    CONTENT_LOCATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
@@ -86,6 +88,9 @@ fn written(json: &Bytes, wanted: Wanted) -> Result<Response, Error> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(wanted.format.content_type()));
     headers.insert(VARY, HeaderValue::from_static("accept"));
+    if wanted.format == Format::Html {
+        headers.insert(CONTENT_SECURITY_POLICY, pages::POLICY);
+    }
     Ok(response)
 }
 

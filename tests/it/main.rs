@@ -9,6 +9,7 @@ mod support;
 mod bundle;
 mod crash;
 mod examples;
+mod http;
 mod interactions;
 mod ledger;
 mod patch;
