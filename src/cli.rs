@@ -94,8 +94,6 @@ impl Command {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::start(&config.log)?;
-    // Before anything else that can fail, so that a signal during a long start still ends it cleanly.
-    let shutdown = http::interrupted();
     let app = App::start(Arc::new(config), Clock::system()).await?;
     let listener = http::bind(app.config.server.listen).await?;
     tracing::info!(
@@ -103,7 +101,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         listener.local_addr()?
     );
     let worker = tokio::spawn(worker::run(app.clone()));
-    let served = http::serve(app, listener, shutdown).await;
+    let served = http::serve(app, listener, http::interrupted()).await;
     worker.abort();
     Ok(served?)
 }

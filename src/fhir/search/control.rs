@@ -9,6 +9,8 @@ use crate::fhir::summary::names;
 /// Most `_include` and `_revinclude` together, and most sort keys.
 const MAX_INCLUDES: usize = 32;
 const MAX_SORT_KEYS: usize = 8;
+/// A `_count` over the cap is cut down to it, as R4 allows; one this many times over is no page any more.
+const FAR_BEYOND: u32 = 100;
 
 /// Result parameters as they come in.
 pub(super) struct Controls {
@@ -108,6 +110,13 @@ impl Controls {
         }
         // Beyond u32 is beyond the cap as well.
         let count = raw.parse().unwrap_or(u32::MAX);
+        if count > self.max_count.saturating_mul(FAR_BEYOND) {
+            let limit = self.max_count;
+            return Err(Issue::error(
+                "too-costly",
+                format!("_count may be at most {limit}; follow the next links"),
+            ));
+        }
         self.count_only = count == 0;
         self.count = count.clamp(1, self.max_count);
         Ok(())

@@ -59,6 +59,11 @@ impl ServerProcess {
         self.client.clone()
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub fn kill(mut self) {
         self.child.kill().expect("SIGKILL");
