@@ -16,7 +16,7 @@ fn the_embedded_defaults_fit_the_types() {
     let config = Config::defaults().unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.body_limit, Size::bytes(4 << 20));
-    assert_eq!(config.booking.hold, Duration::from_secs(300));
+    assert_eq!(config.booking.hold, Duration::from_mins(5));
     assert_eq!(config.server.public_base_url, None);
     assert_eq!(config.database.engine(), Some(Engine::Sqlite));
 }

@@ -44,19 +44,18 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
     let deadline = Instant::now() + limit;
     let arrival = Arrival { request_id: Arc::clone(&request_id), deadline };
     async move {
-        let mut response = match acceptable(&request, http.app.config.server.url_limit.get()) {
-            Err(error) => present::refusal(&error),
-            Ok(()) => {
-                request.extensions_mut().insert(arrival);
-                let work = AssertUnwindSafe(next.run(request)).catch_unwind();
-                match tokio::time::timeout_at(deadline, work).await {
-                    Ok(Ok(response)) => response,
-                    Ok(Err(_)) => present::refusal(&Error::internal("a handler panicked")),
-                    Err(_) => closing(present::refusal(&Error::new(
-                        Kind::Unavailable,
-                        "The request could not be completed in time; try again",
-                    ))),
-                }
+        let mut response = if let Err(error) = acceptable(&request, http.app.config.server.url_limit.get()) {
+            present::refusal(&error)
+        } else {
+            request.extensions_mut().insert(arrival);
+            let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+            match tokio::time::timeout_at(deadline, work).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(_)) => present::refusal(&Error::internal("a handler panicked")),
+                Err(_) => closing(present::refusal(&Error::new(
+                    Kind::Unavailable,
+                    "The request could not be completed in time; try again",
+                ))),
             }
         };
         let headers = response.headers_mut();

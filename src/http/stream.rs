@@ -249,10 +249,11 @@ fn stand_in(status: u16, head: &[u8], request_id: &str) -> Vec<u8> {
             answer.push_str("\r\n");
         }
     }
-    answer.push_str(&format!(
+    let rest = format!(
         "content-type: application/fhir+json; charset=utf-8\r\nx-content-type-options: nosniff\r\n\
          x-request-id: {request_id}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
-    ));
+    );
+    answer.push_str(&rest);
     answer.into_bytes()
 }
