@@ -10,7 +10,7 @@ use crate::fhir::outcome::{Error, Issue};
 use crate::fhir::registry::resource_type;
 use crate::scheduling::Span;
 use crate::scheduling::appointment::Appointment;
-use crate::scheduling::claims::{WantedSlot, actor_claims};
+use crate::scheduling::claims::{ActorClaim, WantedSlot, actor_claims};
 use crate::scheduling::conflict::{Conflict, refusal};
 use crate::scheduling::slot::served_status;
 use crate::store::ledger::{self, TouchedSlot};
@@ -81,7 +81,7 @@ pub async fn settle(tx: &mut Tx, app: &App, work: &mut Work) -> Result<(), Error
         return Ok(());
     }
     let takes = |effect: &Effect| effect.claims().is_some() && !effect.keeps_its_claims();
-    if work.effects.iter().any(takes) {
+    if !work.none_lapsed && work.effects.iter().any(takes) {
         cancel_lapsed(tx, app, work).await?;
     }
     // An appointment written twice in one transaction goes from its first state to its last.
@@ -147,12 +147,51 @@ async fn take(
             ledger::take_actor_over(tx, &claim, effect.rid).await?;
             continue;
         }
-        let taken = ledger::taken(tx, &claim).await?;
-        conflicts.extend(
-            taken.into_iter().map(|taken| Conflict::ActorTaken { actor: claim.actor.clone(), taken }),
-        );
+        add_taken(tx, &claim, conflicts).await?;
     }
     Ok(())
+}
+
+/// Names every time that stands in the way of a claim.
+async fn add_taken(tx: &mut Tx, claim: &ActorClaim, conflicts: &mut Vec<Conflict>) -> Result<(), Error> {
+    let taken = ledger::taken(tx, claim).await?;
+    conflicts
+        .extend(taken.into_iter().map(|taken| Conflict::ActorTaken { actor: claim.actor.clone(), taken }));
+    Ok(())
+}
+
+/// Refuses at once an appointment whose slots are seen to be full, before anything is written and without
+/// waiting for those who are booking them now: most of a crowd that wants one slot ends here.
+///
+/// # Errors
+/// 409 naming every conflict.
+pub async fn refuse_early(
+    tx: &mut Tx,
+    work: &mut Work,
+    instance: &Instance,
+    rid: i64,
+    appointment: &Appointment,
+) -> Result<(), Error> {
+    if !work.sole_booking || work.override_reason.is_some() || appointment.slots.is_empty() {
+        return Ok(());
+    }
+    let (slots, next_lapse) = ledger::see_wanted(tx, &appointment.slots, rid).await?;
+    // A hold that has lapsed may be all that stands in the way.
+    if slots.is_empty() || next_lapse.is_some_and(|at| at <= work.now) {
+        return Ok(());
+    }
+    work.none_lapsed = true;
+    let full = slots.iter().filter(|slot| slot.taken >= slot.capacity);
+    let mut conflicts: Vec<Conflict> = full.map(Conflict::slot_full).collect();
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    let exclusive = ledger::exclusive_actors(tx, &appointment.actors).await?;
+    for claim in actor_claims(&instance.id, appointment, &slots, &exclusive) {
+        add_taken(tx, &claim, &mut conflicts).await?;
+    }
+    metrics::counter!("booking_conflicts_total").increment(1);
+    Err(refusal(&conflicts))
 }
 
 async fn take_seat(
@@ -172,7 +211,7 @@ async fn take_seat(
     if over {
         return Ok(ledger::take_seat_over(tx, slot, appointment).await?);
     }
-    conflicts.push(Conflict::SlotFull { slot: slot.id.clone(), span: slot.span, capacity: slot.capacity });
+    conflicts.push(Conflict::slot_full(slot));
     Ok(())
 }
 

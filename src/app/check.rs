@@ -60,7 +60,7 @@ async fn check_appointment(tx: &mut Tx, row: &AppointmentRow, report: &mut Repor
     if !appointment.claims_time() {
         return Ok(());
     }
-    let wanted = ledger::see_wanted(tx, &appointment.slots).await?;
+    let (wanted, _) = ledger::see_wanted(tx, &appointment.slots, row.rid).await?;
     let held = ledger::claimed(tx, row.rid).await?;
     for slot in wanted.iter().filter(|slot| !held.slots.contains(&slot.rid)) {
         report.findings.push(format!("Appointment/{} has no seat in Slot/{}", row.id, slot.id));

@@ -1,7 +1,7 @@
 //! What a write means for the typed rows: the scheduling resources, and whose time a booking takes.
 
 use super::App;
-use super::booking::Effect;
+use super::booking::{self, Effect};
 use super::write::Work;
 use crate::fhir::interaction::Instance;
 use crate::fhir::outcome::{Error, Issue, Kind};
@@ -31,7 +31,7 @@ pub enum Typed {
 pub async fn prepare(
     tx: &mut Tx,
     app: &App,
-    work: &Work,
+    work: &mut Work,
     instance: &Instance,
     current: Option<&Stored>,
     old: Option<&Value>,
@@ -40,7 +40,14 @@ pub async fn prepare(
     Ok(match instance.rtype.name {
         "Schedule" => Typed::Schedule(actors_of(body)),
         "Slot" => prepare_slot(tx, instance, current, body).await?,
-        "Appointment" => prepare_appointment(app, work, old, body)?,
+        "Appointment" => {
+            let (old, new) = prepare_appointment(app, work, old, body)?;
+            let keeps = old.as_ref().is_some_and(|old| old.claims_time() && old.same_claims(&new));
+            if new.claims_time() && !keeps {
+                booking::refuse_early(tx, work, instance, current.map_or(0, |c| c.rid), &new).await?;
+            }
+            Typed::Appointment(old, new)
+        }
         "PractitionerRole" => Typed::ClaimsAs(body.get("practitioner").and_then(reference_key)),
         "Location" => Typed::ClaimsAs(is_room(body).then(|| format!("Location/{}", instance.id))),
         _ => Typed::Nothing,
@@ -131,7 +138,7 @@ fn prepare_appointment(
     work: &Work,
     old: Option<&Value>,
     body: &mut Value,
-) -> Result<Typed, Error> {
+) -> Result<(Option<Appointment>, Appointment), Error> {
     let broken = || Error::internal("a validated Appointment has an unknown status");
     let old = old.map(|body| Appointment::from_json(body).ok_or_else(broken)).transpose()?;
     let mut new = Appointment::from_json(body).ok_or_else(broken)?;
@@ -145,7 +152,7 @@ fn prepare_appointment(
     new.held_until =
         if new.status == Status::Pending { Some(hold(app, work, new.held_until)?) } else { None };
     set_held_until(body, new.held_until);
-    Ok(Typed::Appointment(old, new))
+    Ok((old, new))
 }
 
 /// A hold that has lapsed can't come back, even before it is tidied away.

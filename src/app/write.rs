@@ -28,6 +28,10 @@ pub struct Work {
     pub override_reason: Option<String>,
     /// The Bundle entry being carried out, named in what is found wrong with it.
     pub entry: Option<usize>,
+    /// Whether at most one appointment is written, so that nothing in this transaction can free its time first.
+    pub sole_booking: bool,
+    /// Whether no hold was found to have lapsed.
+    pub(super) none_lapsed: bool,
     pub(super) effects: Vec<Effect>,
     pub(super) references: Vec<Pending>,
     deleted: Vec<(&'static str, String, Option<usize>)>,
@@ -41,6 +45,8 @@ impl Work {
             base: ctx.base.clone(),
             override_reason: ctx.override_reason.clone(),
             entry: None,
+            sole_booking: true,
+            none_lapsed: false,
             effects: Vec::new(),
             references: Vec::new(),
             deleted: Vec::new(),

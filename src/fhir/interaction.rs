@@ -57,6 +57,32 @@ pub enum Interaction {
     },
 }
 
+impl Interaction {
+    /// The type that the interaction is about, when it is about one.
+    pub fn rtype(&self) -> Option<&'static ResourceType> {
+        match self {
+            Self::Capabilities | Self::Bundle => None,
+            Self::Read(instance, _) | Self::VersionRead(instance, _) => Some(instance.rtype),
+            Self::Search(search) => search.rtype,
+            Self::History { rtype, .. } | Self::Operation { rtype, .. } => *rtype,
+            Self::Create { rtype, .. } => Some(rtype),
+            Self::Update(target, _) | Self::Patch(target, _) | Self::Delete(target, _) => {
+                Some(target.rtype())
+            }
+        }
+    }
+}
+
+impl Target {
+    /// The type written.
+    pub fn rtype(&self) -> &'static ResourceType {
+        match self {
+            Self::Instance(instance) => instance.rtype,
+            Self::Matching(rtype, _) => rtype,
+        }
+    }
+}
+
 /// A type and a logical id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {

@@ -19,6 +19,8 @@ pub struct WantedSlot {
     pub capacity: i64,
     /// The exclusive actors of its schedule.
     pub actors: Vec<String>,
+    /// Seats that other appointments had when it was looked at.
+    pub taken: i64,
 }
 
 /// A claim on the time of an exclusive actor.

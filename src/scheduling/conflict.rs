@@ -1,6 +1,7 @@
 //! What stands in the way of a booking, each reason named.
 
 use super::Span;
+use super::claims::WantedSlot;
 use crate::clock::instant_text;
 use crate::fhir::outcome::{Error, Issue, Kind};
 
@@ -25,6 +26,8 @@ pub enum Conflict {
         span: Span,
         /// Number of seats.
         capacity: i64,
+        /// The exclusive actors of its schedule.
+        actors: Vec<String>,
     },
     /// The owner of the slot does not offer it.
     SlotNotOffered {
@@ -36,6 +39,16 @@ pub enum Conflict {
 }
 
 impl Conflict {
+    /// Every seat of the slot is taken.
+    pub fn slot_full(slot: &WantedSlot) -> Self {
+        Self::SlotFull {
+            slot: slot.id.clone(),
+            span: slot.span,
+            capacity: slot.capacity,
+            actors: slot.actors.clone(),
+        }
+    }
+
     /// The issue that names actor or slot, interval and rule; never who took it.
     pub fn issue(&self) -> Issue {
         match self {
@@ -45,10 +58,11 @@ impl Conflict {
             )
             .coded(CONFLICT_CODES, "actor-taken")
             .at(format!("Appointment.participant.where(actor.reference = '{actor}')")),
-            Self::SlotFull { slot, span, capacity } => Issue::error(
+            Self::SlotFull { slot, span, capacity, actors } => Issue::error(
                 "conflict",
                 format!(
-                    "Slot/{slot} from {} to {} is taken: {capacity} of {capacity} seats",
+                    "Slot/{slot}{} from {} to {} is taken: {capacity} of {capacity} seats",
+                    if actors.is_empty() { String::new() } else { format!(" with {}", actors.join(", ")) },
                     instant_text(span.start),
                     instant_text(span.end)
                 ),

@@ -7,6 +7,7 @@ use super::db::{Tx, statements};
 use super::resource::Stored;
 use super::{StoreError, dialect};
 use crate::args;
+use crate::clock::Micros;
 use crate::scheduling::Span;
 use crate::scheduling::claims::{ActorClaim, WantedSlot, subtract};
 use crate::scheduling::slot::Fill;
@@ -85,26 +86,41 @@ pub struct Freed {
 /// The slots with these ids and the exclusive actors of their schedules, locked against other bookings.
 pub async fn lock_wanted(tx: &mut Tx, ids: &[String]) -> Result<Vec<WantedSlot>, StoreError> {
     let lock = dialect::lock_slots(tx);
-    wanted(tx, ids, lock).await
+    Ok(wanted(tx, ids, 0, lock).await?.0)
 }
 
-/// The same without a lock, for looking only.
-pub async fn see_wanted(tx: &mut Tx, ids: &[String]) -> Result<Vec<WantedSlot>, StoreError> {
-    wanted(tx, ids, "").await
+/// The same without a lock, for looking only: which seats others than `appointment` have, and when the next
+/// hold lapses (known only where there is a slot).
+pub async fn see_wanted(
+    tx: &mut Tx,
+    ids: &[String],
+    appointment: i64,
+) -> Result<(Vec<WantedSlot>, Option<Micros>), StoreError> {
+    wanted(tx, ids, appointment, "").await
 }
 
-async fn wanted(tx: &mut Tx, ids: &[String], lock: &str) -> Result<Vec<WantedSlot>, StoreError> {
+async fn wanted(
+    tx: &mut Tx,
+    ids: &[String],
+    appointment: i64,
+    lock: &str,
+) -> Result<(Vec<WantedSlot>, Option<Micros>), StoreError> {
     if ids.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let sql = format!(
-        "SELECT s.rid, s.id, s.start_us, s.end_us, s.declared, s.capacity, sa.actor, k.actor FROM slot s \
+        "SELECT s.rid, s.id, s.start_us, s.end_us, s.declared, s.capacity, sa.actor, k.actor, \
+         (SELECT COUNT(*) FROM seat_claim c WHERE c.slot = s.rid AND c.appointment <> $1), \
+         (SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL) FROM slot s \
          LEFT JOIN schedule_actor sa ON sa.id = s.schedule LEFT JOIN claims_as k ON k.key = sa.actor \
          WHERE s.id IN ({}) ORDER BY s.rid{lock}",
-        placeholders(ids.len(), 1),
+        placeholders(ids.len(), 2),
     );
     let mut slots: BTreeMap<i64, WantedSlot> = BTreeMap::new();
-    for row in tx.all(AssertSqlSafe(sql), ids.iter().map(|id| id.as_str().into()).collect()).await? {
+    let mut next_lapse = None;
+    let mut args = args![appointment];
+    args.extend(ids.iter().map(|id| super::Arg::from(id.as_str())));
+    for row in tx.all(AssertSqlSafe(sql), args).await? {
         let slot = slots.entry(row.int(0)?).or_insert(WantedSlot {
             rid: row.int(0)?,
             id: row.text(1)?,
@@ -112,13 +128,15 @@ async fn wanted(tx: &mut Tx, ids: &[String], lock: &str) -> Result<Vec<WantedSlo
             declared: row.text(4)?,
             capacity: row.int(5)?,
             actors: Vec::new(),
+            taken: row.int(8)?,
         });
         if let Some(key) = row.opt_text(6)? {
             slot.actors
                 .extend(claims_as(&key, row.opt_text(7)?).filter(|actor| !slot.actors.contains(actor)));
         }
+        next_lapse = row.opt_int(9)?;
     }
-    Ok(slots.into_values().collect())
+    Ok((slots.into_values().collect(), next_lapse))
 }
 
 /// `$from, $from+1, …`, `count` of them.

@@ -56,7 +56,8 @@ pub(super) async fn process(
             let (app, shared) = (app_.clone(), shared.clone());
             Box::pin(async move {
                 let (ctx, plan, key) = shared.as_ref();
-                let work = Work::begin(&app, ctx);
+                let mut work = Work::begin(&app, ctx);
+                work.sole_booking = plan.books_at_most_once();
                 if let Some(answer) = idempotent::recall(tx, key.as_ref(), work.now).await? {
                     return Ok(answer);
                 }
@@ -67,6 +68,17 @@ pub(super) async fn process(
             })
         })
         .await
+}
+
+impl Plan {
+    /// Whether at most one entry writes an appointment.
+    fn books_at_most_once(&self) -> bool {
+        let books = |p: &&Planned| {
+            phase(&p.entry.interaction) != Phase::Read
+                && p.entry.interaction.rtype().is_some_and(|t| t.name == "Appointment")
+        };
+        self.entries.iter().filter(books).count() <= 1
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
