@@ -20,6 +20,8 @@ pub(super) struct About<'a> {
     pub(super) alias: String,
     /// Alias of its row in the typed table, which the statement joins.
     pub(super) typed: Option<String>,
+    /// Another typed column chooses better than the status does.
+    status_last: bool,
     /// Tests of the appointment's start, which `appointment_actor` repeats.
     start: Vec<&'a [(Prefix, Interval)]>,
 }
@@ -102,8 +104,13 @@ impl Compiler {
             }
             _ => None,
         });
-        let about = About { rt, alias, typed, start: start.collect() };
-        let mut parts = vec![live(types, &about.alias)];
+        let status_last = conditions.iter().any(|c| {
+            column_of(c).is_some_and(|col| col.name == "schedule") && !matches!(c, Condition::Missing(..))
+        });
+        let about = About { rt, alias, typed, status_last, start: start.collect() };
+        // A typed row is of its type; saying so again would only tempt SQLite to walk the type.
+        let live = if about.typed.is_some() { live(&[], &about.alias) } else { live(types, &about.alias) };
+        let mut parts = vec![live];
         // The most selective condition may be read as a set from its index; the others are asked of each
         // candidate. Typed conditions are better than any set.
         let bounds = about.start.len();
@@ -198,7 +205,11 @@ impl Compiler {
         }
         if ONE_ROW.contains(&column.table) {
             let k = about.typed.as_ref()?;
-            return self.column_test(&format!("{k}.{}", column.name), param, test);
+            // As an expression it can't be looked up, so SQLite, which has no statistics, takes the index of
+            // the other column.
+            let hidden = column.name == "status" && about.status_last;
+            let name = if hidden { format!("({k}.status || '')") } else { format!("{k}.{}", column.name) };
+            return self.column_test(&name, param, test);
         }
         let a = self.sql.alias('a');
         let mut parts = vec![self.column_test(&format!("{a}.{}", column.name), param, test)?];
@@ -301,9 +312,9 @@ impl Compiler {
                     let (code, _) = stored(about, param);
                     let of_type = about.rt.map_or("", |rt| rt.name);
                     format!(
-                        "{rid} IN (SELECT {x}.rid FROM {from} JOIN idx_reference {x} ON {x}.target_id = {t}.id \
-                         AND {x}.target_type = '{}' AND {x}.type = '{of_type}' AND {x}.param = '{code}' \
-                         WHERE {filter})",
+                        "{rid} IN (SELECT {x}.rid FROM idx_reference {x} WHERE {x}.type = '{of_type}' \
+                         AND {x}.param = '{code}' AND {x}.target_type = '{}' \
+                         AND {x}.target_id IN (SELECT {t}.id FROM {from} WHERE {filter}))",
                         target.name
                     )
                 }
@@ -324,18 +335,20 @@ impl Compiler {
         let whole = param_of(source, param);
         let here = about.rt.map_or("", |rt| rt.name);
         format!(
-            "{}.id IN (SELECT {x}.target_id FROM {} JOIN idx_reference {x} ON {x}.rid = {}.rid \
-             AND {x}.param = '{whole}' AND {x}.target_type = '{here}' WHERE {})",
-            about.alias, there.from, there.about.alias, there.filter
+            "{}.id IN (SELECT {x}.target_id FROM idx_reference {x} WHERE {x}.param = '{whole}' \
+             AND {x}.target_type = '{here}' AND {x}.rid IN (SELECT {}.rid FROM {} WHERE {}))",
+            about.alias, there.about.alias, there.from, there.filter
         )
     }
 }
 
 /// What every resource that a search reaches must be, however it is reached: as a match, through a chain,
-/// `_has` or an include. A restriction of who may see what belongs here.
+/// `_has` or an include. A restriction of who may see what belongs here. No `types` when they are known.
 pub(super) fn live(types: &[&'static ResourceType], alias: &str) -> String {
-    if let [only] = types {
-        return format!("{alias}.type = '{}' AND {alias}.deleted = 0", only.name);
+    match types {
+        [] => return format!("{alias}.deleted = 0"),
+        [only] => return format!("{alias}.type = '{}' AND {alias}.deleted = 0", only.name),
+        _ => {}
     }
     let names: Vec<String> = types.iter().map(|t| format!("'{}'", t.name)).collect();
     format!("{alias}.type IN ({}) AND {alias}.deleted = 0", names.join(", "))

@@ -13,7 +13,7 @@ mod value;
 
 pub use include::included;
 
-use super::{Row, StoreError, Tx};
+use super::{Arg, Row, StoreError, Tx};
 use crate::clock::Micros;
 use crate::fhir::search::SearchQuery;
 use crate::fhir::search::cursor::Position;
@@ -71,8 +71,24 @@ pub async fn page(
     after: Option<&Position>,
     now: Micros,
 ) -> Result<Page, StoreError> {
-    let mut compiler = Compiler { sql: Sql::default(), now };
     let order = Order::of(query);
+    let (text, args) = statement(query, &order, after, now);
+    let rows = tx.all(AssertSqlSafe(text), args).await?;
+    let count = usize::try_from(query.count).unwrap_or(usize::MAX);
+    let last = rows.get(count.saturating_sub(1)).filter(|_| rows.len() > count);
+    let next = last.map(|last| order.position(last, COLUMNS)).transpose()?;
+    let matches = rows.iter().take(count).map(found).collect::<Result<_, _>>()?;
+    Ok(Page { matches, next })
+}
+
+/// The statement of a page; it reads one match more, to know whether there is a next page.
+fn statement(
+    query: &SearchQuery,
+    order: &Order,
+    after: Option<&Position>,
+    now: Micros,
+) -> (String, Vec<Arg>) {
+    let mut compiler = Compiler { sql: Sql::default(), now };
     let selection = compiler.select(&query.types, &query.conditions, order.needs_typed());
     let keys = order.expressions(&selection.about);
     let mut filter = selection.filter;
@@ -80,24 +96,15 @@ pub async fn page(
         filter.push_str(" AND ");
         filter.push_str(&order.behind(&mut compiler.sql, &selection.about, &keys, after));
     }
-    let count = usize::try_from(query.count).unwrap_or(usize::MAX - 1);
-    let mut list = columns(&selection.about.alias);
-    for key in &keys {
-        list.push_str(", ");
-        list.push_str(key);
-    }
+    let list: Vec<String> = std::iter::once(columns(&selection.about.alias)).chain(keys).collect();
     let text = format!(
-        "SELECT {list} FROM {} WHERE {filter} ORDER BY {} LIMIT {}",
+        "SELECT {} FROM {} WHERE {filter} ORDER BY {} LIMIT {}",
+        list.join(", "),
         selection.from,
         order.by(&selection.about, COLUMNS),
-        count + 1
+        u64::from(query.count) + 1
     );
-    let rows = tx.all(AssertSqlSafe(text), compiler.sql.into_args()).await?;
-    let more = rows.len() > count;
-    let next =
-        if more { rows.get(count - 1).map(|last| order.position(last, COLUMNS)).transpose()? } else { None };
-    let matches = rows.iter().take(count).map(found).collect::<Result<_, _>>()?;
-    Ok(Page { matches, next })
+    (text, compiler.sql.into_args())
 }
 
 /// How many resources match.

@@ -20,8 +20,9 @@ struct OrderKey {
 }
 
 impl Order {
-    /// The order that the query asks for. Without one, searches by a range of start are in order of start,
-    /// which their index gives for nothing; all others are in order of creation.
+    /// The order that the query asks for. Without one, searches of slots by a typed column and of appointments
+    /// by their start are in order of start, which the index gives for nothing; all others are in order of
+    /// creation.
     pub(super) fn of(query: &SearchQuery) -> Self {
         let asked = query.sort.iter().map(|key| OrderKey {
             param: key.param,
@@ -30,13 +31,8 @@ impl Order {
         });
         let mut keys: Vec<OrderKey> = asked.collect();
         if query.sort.is_empty() {
-            let start = query.conditions.iter().find_map(|condition| match condition {
-                Condition::Param(p, Test::Date(_)) if p.column.is_some_and(|c| c.name == "start_us") => {
-                    Some(*p)
-                }
-                _ => None,
-            });
-            // What passes a test of its start has one.
+            // Every slot has a start, and every appointment that passes a test of it.
+            let start = if query.conditions.iter().any(by_start) { start_of(query) } else { None };
             keys.extend(start.map(|param| OrderKey { param, descending: false, always: true }));
         }
         Self { keys }
@@ -106,6 +102,22 @@ impl Order {
         let keys = self.keys.iter().enumerate().map(|(i, key)| key.value(row, from + i));
         Ok(Position { keys: keys.collect::<Result<_, _>>()?, rid: row.int(0)? })
     }
+}
+
+/// Whether the matches of a condition come in order of start.
+fn by_start(condition: &Condition) -> bool {
+    let (Condition::Param(param, _) | Condition::Chain(param, _)) = condition else { return false };
+    param.column.is_some_and(|c| match c.table {
+        "slot" => true,
+        "appointment" => c.name == "start_us" && matches!(condition, Condition::Param(_, Test::Date(_))),
+        _ => false,
+    })
+}
+
+/// The parameter of the start column of the type searched.
+fn start_of(query: &SearchQuery) -> Option<&'static SearchParam> {
+    let [only] = query.types.as_slice() else { return None };
+    only.params.iter().find(|p| p.column.is_some_and(|c| c.name == "start_us"))
 }
 
 /// The internal key, by the alias whose index has it.
