@@ -8,6 +8,7 @@ pub mod date;
 pub mod extract;
 pub mod fold;
 pub mod interaction;
+pub mod openapi;
 pub mod outcome;
 pub mod parse;
 pub mod patch;

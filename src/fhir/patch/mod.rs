@@ -7,7 +7,7 @@ mod edit;
 mod fhirpath;
 mod json;
 mod locate;
-mod structure;
+pub(in crate::fhir) mod structure;
 mod value;
 
 pub use fhirpath::apply as fhirpath;

@@ -6,11 +6,11 @@ use fhirbolt_shared::path::ElementPath;
 
 /// A place in R4's model, such as `Appointment.participant`.
 #[derive(Clone, Debug)]
-pub(super) struct Model(ElementPath);
+pub(in crate::fhir) struct Model(ElementPath);
 
 /// What a name means below a place.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Child {
+pub(in crate::fhir) enum Child {
     /// An element, by its JSON name.
     Element,
     /// A choice (`value[x]`), by its name without type: the JSON names that it can take.

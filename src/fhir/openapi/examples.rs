@@ -1,0 +1,106 @@
+//! Example bodies: each is accepted as it is by an empty server.
+
+use serde_json::{Value, json};
+
+/// The example for a body schema.
+pub(super) fn body(schema: &str) -> Option<Value> {
+    let someone = json!({ "display": "Ada Okafor" });
+    Some(match schema {
+        "Appointment" => json!({
+            "resourceType": "Appointment", "status": "proposed", "description": "First visit",
+            "participant": [{ "actor": someone, "status": "needs-action" }]
+        }),
+        "AppointmentResponse" => json!({
+            "resourceType": "AppointmentResponse", "appointment": { "display": "First visit" },
+            "actor": someone, "participantStatus": "accepted"
+        }),
+        "Communication" => json!({
+            "resourceType": "Communication", "status": "completed", "subject": someone,
+            "payload": [{ "contentString": "Please come ten minutes early." }]
+        }),
+        "Consent" => json!({
+            "resourceType": "Consent", "status": "active",
+            "scope": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy" }] },
+            "category": [{ "coding": [{ "system": "http://loinc.org", "code": "59284-0" }] }],
+            "patient": someone, "policy": [{ "uri": "http://clinic.example/policies/privacy" }]
+        }),
+        "Coverage" => json!({
+            "resourceType": "Coverage", "status": "active", "beneficiary": someone,
+            "payor": [{ "display": "North Insurance" }]
+        }),
+        "Device" => json!({
+            "resourceType": "Device", "status": "active",
+            "deviceName": [{ "name": "Ultrasound 2", "type": "user-friendly-name" }]
+        }),
+        "Encounter" => json!({
+            "resourceType": "Encounter", "status": "planned", "subject": someone,
+            "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB" }
+        }),
+        "HealthcareService" => json!({
+            "resourceType": "HealthcareService", "active": true, "name": "Cardiology consultation"
+        }),
+        "Location" => json!({ "resourceType": "Location", "status": "active", "name": "Room 12" }),
+        "Organization" => json!({ "resourceType": "Organization", "active": true, "name": "Harbour Clinic" }),
+        "Patient" => json!({
+            "resourceType": "Patient", "active": true, "birthDate": "1984-05-17",
+            "identifier": [{ "system": "http://clinic.example/patients", "value": "1042" }],
+            "name": [{ "family": "Okafor", "given": ["Ada"] }]
+        }),
+        "Practitioner" => json!({
+            "resourceType": "Practitioner", "active": true, "name": [{ "family": "Lind", "given": ["Elsa"] }]
+        }),
+        "PractitionerRole" => json!({
+            "resourceType": "PractitionerRole", "active": true, "practitioner": { "display": "Elsa Lind" }
+        }),
+        "Provenance" => json!({
+            "resourceType": "Provenance", "recorded": "2026-01-05T09:00:00Z",
+            "target": [{ "display": "First visit" }], "agent": [{ "who": { "display": "Elsa Lind" } }]
+        }),
+        "RelatedPerson" => json!({
+            "resourceType": "RelatedPerson", "active": true, "patient": someone,
+            "name": [{ "family": "Okafor", "given": ["Chi"] }]
+        }),
+        "Schedule" => json!({
+            "resourceType": "Schedule", "active": true, "actor": [{ "display": "Elsa Lind" }]
+        }),
+        "ServiceRequest" => json!({
+            "resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": someone,
+            "code": { "text": "Echocardiogram" }
+        }),
+        "Slot" => json!({
+            "resourceType": "Slot", "status": "free", "schedule": { "display": "Elsa Lind" },
+            "start": "2031-03-03T09:00:00Z", "end": "2031-03-03T09:30:00Z"
+        }),
+        "ValidateParameters" => json!({
+            "resourceType": "Parameters", "parameter": [{ "name": "mode", "valueCode": "delete" }]
+        }),
+        "RequestBundle" => json!({
+            "resourceType": "Bundle", "type": "transaction",
+            "entry": [
+                {
+                    "fullUrl": "urn:uuid:5b1c7a52-9d0e-4a7c-8f4b-0e2a6d1c9f11",
+                    "resource": { "resourceType": "Patient", "name": [{ "family": "Okafor" }] },
+                    "request": { "method": "POST", "url": "Patient" }
+                },
+                { "request": { "method": "GET", "url": "Slot?status=free&_count=5" } }
+            ]
+        }),
+        _ => return None,
+    })
+}
+
+/// A JSON Patch that fits every resource of the type.
+pub(super) fn json_patch(_rtype: &str) -> Value {
+    json!([{ "op": "add", "path": "/language", "value": "en" }])
+}
+
+/// The same as a FHIRPath Patch.
+pub(super) fn fhirpath_patch(rtype: &str) -> Value {
+    json!({
+        "resourceType": "Parameters",
+        "parameter": [{ "name": "operation", "part": [
+            { "name": "type", "valueCode": "delete" },
+            { "name": "path", "valueString": format!("{rtype}.language") }
+        ] }]
+    })
+}
