@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::{http, sandbox, telemetry, worker};
 use clap::{Args, Parser, Subcommand};
 use secrecy::ExposeSecret;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -35,6 +35,15 @@ enum Command {
     },
     /// Compare the booking ledger with the appointments, slots and history, and name every difference
     Check(Settings),
+    /// Write the OpenAPI description of every route
+    Openapi {
+        /// Where it is kept; "-" prints it
+        #[arg(value_name = "FILE", default_value = "openapi/slotwright.json")]
+        file: PathBuf,
+        /// Write nothing, and fail when FILE is out of date
+        #[arg(long)]
+        check: bool,
+    },
     /// Bring the tables of the database up to date, and do nothing else
     Migrate(Settings),
 }
@@ -82,6 +91,7 @@ impl Command {
             Self::Serve(settings) => serve(settings.load()?).await,
             Self::Sandbox { options, settings } => Ok(sandbox::run(options, settings.load()?).await?),
             Self::Check(settings) => check(settings.load()?).await,
+            Self::Openapi { file, check } => openapi(&file, check),
             Self::Migrate(settings) => {
                 let config = settings.load()?;
                 Store::open(config.database.url.expose_secret(), &config.database).await?.close().await;
@@ -90,6 +100,22 @@ impl Command {
             }
         }
     }
+}
+
+/// Writes, prints or compares the description that `openapi/` holds.
+fn openapi(file: &Path, check: bool) -> Result<(), Failure> {
+    let text = format!("{:#}\n", http::openapi());
+    let unusable = |error: std::io::Error| format!("{}: {error}", file.display());
+    if check {
+        if std::fs::read_to_string(file).map_err(unusable)? != text {
+            return Err(format!("{} is out of date; run: slotwright openapi", file.display()).into());
+        }
+    } else if file == Path::new("-") {
+        print!("{text}");
+    } else {
+        std::fs::write(file, text).map_err(unusable)?;
+    }
+    Ok(())
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

@@ -87,6 +87,8 @@ pub fn routes() -> &'static [RouteInfo] {
     }
     const ROUTES: &[RouteInfo] = &[
         page("/", "What this server is", || get(pages::index)),
+        page("/openapi", "The API, operation by operation", || get(pages::openapi)),
+        page("/openapi.json", "The API as OpenAPI 3.1", || get(pages::openapi_json)),
         page("/livez", "The process answers", || get(pages::livez)),
         page("/readyz", "The database answers too", || get(pages::readyz)),
         fhir("/fhir", "Bundles, system search"),
@@ -94,6 +96,13 @@ pub fn routes() -> &'static [RouteInfo] {
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
     ROUTES
+}
+
+/// The OpenAPI description of every route.
+pub fn openapi() -> serde_json::Value {
+    let pages: Vec<(&str, &str)> =
+        routes().iter().filter(|route| !route.is_fhir).map(|route| (route.path, route.summary)).collect();
+    crate::fhir::openapi::document(&pages)
 }
 
 /// The whole server as a service.
@@ -124,6 +133,21 @@ async fn no_method() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_description_in_the_repository_is_this_one() {
+        let kept: serde_json::Value =
+            serde_json::from_str(include_str!("../../openapi/slotwright.json")).expect("JSON");
+        assert!(kept == openapi(), "out of date; run: cargo run -- openapi");
+    }
+
+    #[test]
+    fn every_route_is_described() {
+        let description = openapi();
+        for route in routes().iter().filter(|route| !route.is_fhir) {
+            assert!(description["paths"][route.path]["get"].is_object(), "{}", route.path);
+        }
+    }
 
     #[test]
     fn only_names_of_this_machine_are_echoed_in_links() {

@@ -6,9 +6,11 @@ use crate::fhir::outcome::Error;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// Pages load nothing and run nothing.
 pub(super) const POLICY: HeaderValue =
@@ -45,6 +47,57 @@ struct Parameter<'a> {
 /// `GET /`
 pub(super) async fn index() -> Response {
     page(Index { version: env!("CARGO_PKG_VERSION") }.render(), "index")
+}
+
+/// The description of the API, made once.
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(super::openapi);
+static DESCRIPTION_JSON: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(DESCRIPTION.to_string()));
+
+#[derive(Template)]
+#[template(path = "openapi.html")]
+struct OpenApi<'a> {
+    title: &'a str,
+    paths: Vec<PathRow<'a>>,
+}
+
+struct PathRow<'a> {
+    path: &'a str,
+    operations: Vec<OperationRow<'a>>,
+}
+
+struct OperationRow<'a> {
+    method: String,
+    summary: &'a str,
+    statuses: Vec<&'a str>,
+}
+
+/// `GET /openapi`
+pub(super) async fn openapi() -> Response {
+    let members = |value: Option<&'static Value>| value.and_then(Value::as_object).into_iter().flatten();
+    let paths = members(DESCRIPTION.get("paths")).map(|(path, item)| PathRow {
+        path,
+        operations: members(Some(item))
+            .map(|(method, operation)| OperationRow {
+                method: method.to_uppercase(),
+                summary: text(operation, "summary"),
+                statuses: members(operation.get("responses"))
+                    .map(|(status, _)| status.as_str())
+                    .filter(|status| *status != "default")
+                    .collect(),
+            })
+            .collect(),
+    });
+    let title = DESCRIPTION.get("info").map_or("", |info| text(info, "summary"));
+    page(OpenApi { title, paths: paths.collect() }.render(), "openapi")
+}
+
+/// `GET /openapi.json`
+pub(super) async fn openapi_json() -> Response {
+    let mut response = DESCRIPTION_JSON.clone().into_response();
+    let kind = HeaderValue::from_static("application/vnd.oai.openapi+json;version=3.1");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response.extensions_mut().insert(Label("openapi"));
+    response
 }
 
 /// A CapabilityStatement as a page.

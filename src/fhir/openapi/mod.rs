@@ -112,7 +112,7 @@ fn add_type(paths: &mut Map<String, Value>, rtype: &'static ResourceType) {
         operation
     };
     let conditional = |mut operation: Operation| {
-        operation.parameters.extend(parameters::search(rtype));
+        operation.parameters.extend(parameters::criteria(rtype));
         operation
     };
 
@@ -125,15 +125,28 @@ fn add_type(paths: &mut Map<String, Value>, rtype: &'static ResourceType) {
     create.body = Some(name);
     create.parameters = parameters::refs(&["IfNoneExist", "IdempotencyKey", "OverrideReason", "Prefer"]);
     create.links = true;
-    let mut update =
-        of("put", "conditionalUpdate", "Update the one that matches", &[&written[..], &[201]].concat());
+    let mut update = of(
+        "put",
+        "conditionalUpdate",
+        "Update the one that matches, by any search parameters",
+        &[&written[..], &[201]].concat(),
+    );
     update.body = Some(name);
     update.parameters = parameters::refs(&["IfMatch", "OverrideReason", "Prefer"]);
-    let mut patch =
-        of("patch", "conditionalPatch", "Patch the one that matches", &[&written[..], &[404, 410]].concat());
+    let mut patch = of(
+        "patch",
+        "conditionalPatch",
+        "Patch the one that matches, by any search parameters",
+        &[&written[..], &[404, 410]].concat(),
+    );
     patch.patch = true;
     patch.parameters = parameters::refs(&["IfMatch", "OverrideReason", "Prefer"]);
-    let mut delete = of("delete", "conditionalDelete", "Delete the one that matches", &[204, 400, 409, 412]);
+    let mut delete = of(
+        "delete",
+        "conditionalDelete",
+        "Delete the one that matches, by any search parameters",
+        &[204, 400, 409, 412],
+    );
     delete.parameters = parameters::refs(&["IfMatch"]);
     let operations = vec![search, create, conditional(update), conditional(patch), conditional(delete)];
     put(paths, &format!("/fhir/{name}"), operations);

@@ -186,6 +186,14 @@ pub(super) fn search(rtype: &ResourceType) -> Vec<Value> {
     refs(&all.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// What a conditional write is usually aimed by; any other search parameter will do, too.
+pub(super) fn criteria(rtype: &ResourceType) -> Vec<Value> {
+    let identifier = rtype.params.iter().find(|param| param.code == "identifier");
+    let own = identifier.map(|param| format!("{}.{}", rtype.name, param.code));
+    let all: Vec<String> = own.into_iter().chain(["_id".to_owned(), "_tag".to_owned()]).collect();
+    refs(&all.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// What shapes the result of a search.
 pub(super) fn result(rtype: &ResourceType) -> Vec<Value> {
     let mut shaping = refs(&["Count", "Total", "Summary", "Elements", "Prefer"]);

@@ -232,7 +232,9 @@ fn primitive(kind: &str, codes: &[&str]) -> Option<Value> {
         "oid" => text("^urn:oid:[0-2](\\.(0|[1-9][0-9]{0,5})){1,6}$"),
         "uuid" => text("^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
         "base64Binary" => text("^([A-Za-z0-9+/]{4}){1,20}$"),
-        "string" | "markdown" => text("^[^\\s\\p{C}]([^\\p{C}]{0,60}[^\\s\\p{C}])?$"),
+        "string" | "markdown" => {
+            text("^[^\\x00-\\x20\\x7f-\\xa0]([^\\x00-\\x1f\\x7f-\\x9f]{0,80}[^\\x00-\\x20\\x7f-\\xa0])?$")
+        }
         _ => None,
     }
 }
@@ -244,7 +246,7 @@ fn reference(targets: &[&str]) -> Value {
         "type": "object",
         "properties": {
             "reference": { "type": "string", "pattern": format!("^({types})/[A-Za-z0-9.-]{{1,64}}$") },
-            "display": { "type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9]+$" }
+            "display": { "type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9]+( [A-Za-z0-9]+){0,5}$" }
         },
         "additionalProperties": false,
         "minProperties": 1
