@@ -18,16 +18,12 @@ pub async fn run(app: &App, ctx: &Context, interaction: &Interaction, body: Body
     let Interaction::Operation { name, rtype, id, query } = interaction else {
         return Err(Error::internal("not an operation"));
     };
-    match name.as_str() {
-        "validate" => {
-            let asked = Asked::read(*rtype, id.as_deref(), query, body)?;
-            validate(app, ctx, asked).await
-        }
-        _ => {
-            let message = format!("The operation ${name:.64} is not offered; $validate is");
-            Err(Error::of(Kind::NotFound, vec![Issue::error("not-supported", message)]))
-        }
+    if name != "validate" {
+        let message = format!("The operation ${name:.64} is not offered; $validate is");
+        return Err(Error::of(Kind::NotFound, vec![Issue::error("not-supported", message)]));
     }
+    let asked = Asked::read(*rtype, id.as_deref(), query, body)?;
+    validate(app, ctx, asked).await
 }
 
 /// What a resource would be used for.

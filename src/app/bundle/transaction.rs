@@ -304,27 +304,13 @@ impl Run<'_> {
             work.entry = Some(entry.index);
             let done = write::carry_out(tx, self.app, work, &entry.interaction, &body, planned.id.clone());
             let mut answer = done.await.map_err(|error| in_entry(error, entry.index, of_body))?;
-            self.check_identity(planned, &answer, rewrite)?;
+            check_identity(planned, &answer, rewrite)?;
             if let Some(warnings) = self.plan.warnings.get(position) {
                 answer.issues.extend(warnings.iter().cloned());
             }
             responses.insert(position, planned.shape.respond(self.ctx, answer));
         }
         Ok(())
-    }
-
-    /// Refuses a condition that an earlier entry of the same transaction made true: other entries were
-    /// already told another name.
-    fn check_identity(&self, planned: &Planned, answer: &Answer, rewrite: &Rewrite) -> Result<(), Error> {
-        let (Some(url), Some(location)) = (&planned.entry.full_url, &answer.location) else { return Ok(()) };
-        let written = location.split("/_history/").next().unwrap_or_default();
-        let mut named = serde_json::json!({ "reference": url });
-        rewrite.apply(&mut named, None);
-        if planned.condition().is_none() || named.get("reference").and_then(Value::as_str) == Some(written) {
-            return Ok(());
-        }
-        let message = "Another entry of this transaction writes what this entry's condition matches";
-        Err(in_entry(Error::new(Kind::PreconditionFailed, message), planned.entry.index, false))
     }
 
     async fn read(&self, tx: &mut Tx, interaction: &Interaction) -> Result<Answer, Error> {
@@ -343,4 +329,18 @@ impl Run<'_> {
             _ => Err(Error::bad_request("This can't be part of a transaction")),
         }
     }
+}
+
+/// Refuses a condition that an earlier entry of the same transaction made true: other entries were
+/// already told another name.
+fn check_identity(planned: &Planned, answer: &Answer, rewrite: &Rewrite) -> Result<(), Error> {
+    let (Some(url), Some(location)) = (&planned.entry.full_url, &answer.location) else { return Ok(()) };
+    let written = location.split("/_history/").next().unwrap_or_default();
+    let mut named = serde_json::json!({ "reference": url });
+    rewrite.apply(&mut named, None);
+    if planned.condition().is_none() || named.get("reference").and_then(Value::as_str) == Some(written) {
+        return Ok(());
+    }
+    let message = "Another entry of this transaction writes what this entry's condition matches";
+    Err(in_entry(Error::new(Kind::PreconditionFailed, message), planned.entry.index, false))
 }

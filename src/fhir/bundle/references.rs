@@ -139,7 +139,7 @@ fn each_reference(value: &Value, at: &str, visit: &mut impl FnMut(&str, &str)) {
                 match member {
                     Value::String(text) if name == "reference" => visit(text, &format!("{at}.{name}")),
                     Value::Object(_) | Value::Array(_) => {
-                        each_reference(member, &format!("{at}.{name}"), visit)
+                        each_reference(member, &format!("{at}.{name}"), visit);
                     }
                     _ => {}
                 }
