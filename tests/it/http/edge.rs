@@ -46,6 +46,9 @@ fn what_is_not_there_is_an_outcome_too() {
         let page = app.get(&format!("{root}/")).await.is(200);
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
+        assert_eq!(app.get(&format!("{root}/openapi.json")).await.is(200).text("/openapi"), "3.1.0");
+        let page = app.get(&format!("{root}/openapi")).await.is(200);
+        assert!(String::from_utf8_lossy(&page.body).contains("/Appointment"), "{page}");
     });
 }
 

@@ -39,6 +39,23 @@ both_engines! {
         assert_eq!(text.send().await.is(415).text("/resourceType"), "OperationOutcome");
     }
 
+    async fn capabilities_come_for_machines_and_for_people(app: TestApp) {
+        let json = app.get("metadata").await.is(200);
+        assert_eq!(json.text("/resourceType"), "CapabilityStatement");
+        assert_eq!(json.text("/fhirVersion"), "4.0.1");
+        let xml = app.get("metadata?_format=xml").await.is(200);
+        assert!(String::from_utf8_lossy(&xml.body).contains("<CapabilityStatement"), "{xml}");
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let page = app.request(Method::GET, "metadata").header("accept", browser).send().await.is(200);
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.header("content-security-policy").contains("default-src 'none'"));
+        let html = String::from_utf8_lossy(&page.body).into_owned();
+        assert!(html.contains("<tr id=\"Appointment\">") && !html.contains("<script"), "{html}");
+        // No other resource has a page, so a browser is given what it takes besides.
+        let slots = app.request(Method::GET, "Slot").header("accept", browser).send().await.is(200);
+        assert_eq!(slots.header("content-type"), "application/fhir+xml; charset=utf-8");
+    }
+
     async fn pretty_answers_say_the_same(app: TestApp) {
         app.store(&clinic::patient_resource("pat-1")).await;
         let plain = app.get("Patient/pat-1").await;
