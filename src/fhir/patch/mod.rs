@@ -5,6 +5,7 @@
 
 mod edit;
 mod fhirpath;
+mod grammar;
 mod json;
 mod locate;
 pub(in crate::fhir) mod structure;
