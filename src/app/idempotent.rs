@@ -6,6 +6,8 @@ use crate::fhir::interaction::Interaction;
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::store::idempotency::{self, Known};
 use crate::store::{Intent, Tx};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,8 +33,7 @@ impl Key {
     /// The key that the client set, if any.
     pub fn of(ctx: &Context, interaction: &Interaction, body: &Body) -> Option<Self> {
         let name = ctx.idempotency_key.clone()?;
-        let digest = Sha256::digest(format!("{interaction:?}\n{body:?}"));
-        let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = STANDARD.encode(Sha256::digest(format!("{interaction:?}\n{body:?}")));
         Some(Self { name, fingerprint })
     }
 }

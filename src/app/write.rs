@@ -80,9 +80,8 @@ impl Work {
 /// 400 when the body is missing or of another type, 422 with every problem of it.
 pub fn check(app: &App, interaction: &Interaction, body: &Body) -> Result<Vec<Issue>, Error> {
     let rtype = match interaction {
-        Interaction::Create { rtype, .. } => rtype,
-        Interaction::Update(Target::Instance(instance), _) => instance.rtype,
-        Interaction::Update(Target::Matching(rtype, _), _) => rtype,
+        Interaction::Create { rtype, .. } => *rtype,
+        Interaction::Update(target, _) => target.rtype(),
         _ => return Ok(Vec::new()),
     };
     let Body::Resource(resource) = body else {
@@ -193,18 +192,16 @@ async fn update(
             check_id(said.as_deref(), &instance.id)?;
             instance.clone()
         }
-        Target::Matching(rtype, query) => match matching(tx, app, rtype, query).await? {
-            Some(instance) => {
+        Target::Matching(rtype, query) => {
+            if let Some(instance) = matching(tx, app, rtype, query).await? {
                 if said.is_some() {
                     check_id(said.as_deref(), &instance.id)?;
                 }
                 instance
+            } else {
+                Instance { rtype, id: said.or(new_id).unwrap_or_else(|| app.clock.new_id()) }
             }
-            None => {
-                let id = said.or(new_id).unwrap_or_else(|| app.clock.new_id());
-                Instance { rtype, id }
-            }
-        },
+        }
     };
     let current = resource::find(tx, instance.rtype.name, &instance.id).await?;
     check_conditions(current.as_ref(), conditions)?;

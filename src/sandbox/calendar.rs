@@ -1,6 +1,6 @@
 //! The sample clinic's Schedules, four weeks of Slots, and the Appointments that are already there.
 //!
-//! Hours are local: a clinic that opens at 09:00 opens at 09:00 on both sides of a clock change.
+//! Weekly are local: a clinic that opens at 09:00 opens at 09:00 on both sides of a clock change.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use jiff::{Span, ToSpan, Zoned};
 use serde_json::{Map, Value, json};
 
 use super::Error;
-use super::data::{Data, Hours};
+use super::data::{Data, Weekly};
 use super::dice::Dice;
 use super::staff::{concept, service_category, service_type, snomed};
 
@@ -31,7 +31,7 @@ struct Plan<'a> {
     kind: Value,
     specialty: Option<Value>,
     name: String,
-    hours: &'a Hours,
+    hours: &'a Weekly,
     capacity: Option<i64>,
 }
 
@@ -231,7 +231,7 @@ fn participants(plan: &Plan<'_>, patient: usize) -> Vec<Value> {
 }
 
 /// The start and end times of a day's slots.
-fn sessions(hours: &Hours, date: Date) -> Result<Vec<(Time, Time)>, Error> {
+fn sessions(hours: &Weekly, date: Date) -> Result<Vec<(Time, Time)>, Error> {
     let mut out = Vec::new();
     if !hours.days.split(' ').any(|day| day == day_code(date.weekday())) {
         return Ok(out);

@@ -112,7 +112,7 @@ pub(super) struct Specialty {
 
 /// When something repeats through the week, in local time.
 #[derive(Debug, Deserialize)]
-pub(super) struct Hours {
+pub(super) struct Weekly {
     /// Length of one slot.
     pub minutes: i64,
     /// `mon` to `sun`, by spaces.
@@ -135,7 +135,7 @@ pub(super) struct Clinician {
     /// BCP 47.
     pub languages: Vec<String>,
     #[serde(flatten)]
-    pub hours: Hours,
+    pub hours: Weekly,
 }
 
 impl Clinician {
@@ -176,7 +176,7 @@ pub(super) struct Group {
     /// Seats of each slot.
     pub capacity: i64,
     #[serde(flatten)]
-    pub hours: Hours,
+    pub hours: Weekly,
 }
 
 /// A room or a device with a schedule of its own.
@@ -189,7 +189,7 @@ pub(super) struct Bookable {
     pub service_type: String,
     pub service_category: String,
     #[serde(flatten)]
-    pub hours: Hours,
+    pub hours: Weekly,
 }
 
 /// `people.json`: what patients are made of.

@@ -36,7 +36,9 @@ fn the_same_day_gives_the_same_clinic() {
 fn has_what_the_readme_promises() {
     let all = clinic(BEFORE_CHANGE).unwrap();
     let mut counts = BTreeMap::<&str, usize>::new();
-    all.iter().for_each(|r| *counts.entry(text(r, "resourceType")).or_default() += 1);
+    for resource in &all {
+        *counts.entry(text(resource, "resourceType")).or_default() += 1;
+    }
     let sites = of_type(&all, "Location").iter().filter(|l| l.get("partOf").is_none()).count();
     assert_eq!(sites, 3);
     assert_eq!(counts["Patient"], 200);

@@ -28,9 +28,8 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed => Self::Unavailable(text),
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
-                Some("40001" | "40P01" | "55P03") => Self::Contended(text),
                 // SQLite: SQLITE_BUSY and its extensions.
-                Some("5" | "261" | "517") => Self::Contended(text),
+                Some("40001" | "40P01" | "55P03" | "5" | "261" | "517") => Self::Contended(text),
                 // PostgreSQL: connection exceptions, insufficient resources, operator intervention.
                 Some(code)
                     if ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class)) =>
