@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// The example for a body schema.
 pub(super) fn body(schema: &str) -> Option<Value> {
     let someone = json!({ "display": "Ada Okafor" });
-    Some(match schema {
+    Some(match schema.trim_end_matches("Change") {
         "Appointment" => json!({
             "resourceType": "Appointment", "status": "proposed", "description": "First visit",
             "participant": [{ "actor": someone, "status": "needs-action" }]

@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 description of every route, generated from the registry and the element table.
 
+mod envelopes;
 mod examples;
 mod operations;
 mod parameters;
@@ -87,7 +88,7 @@ fn add_system(paths: &mut Map<String, Value>) {
     let statuses = [200, 400, 404, 406, 409, 410, 412, 413, 415, 422];
     let mut bundle = Operation::new("post", "bundle", "Carry out a batch or transaction", &statuses);
     bundle.answer = "Bundle";
-    bundle.body = Some("RequestBundle");
+    bundle.body = Some("RequestBundle".to_owned());
     bundle.parameters = parameters::refs(&["Prefer", "IdempotencyKey", "OverrideReason"]);
     put(paths, "/fhir", vec![search, bundle]);
 
@@ -122,7 +123,7 @@ fn add_type(paths: &mut Map<String, Value>, rtype: &'static ResourceType) {
     search.parameters.extend(parameters::result(rtype));
     let written = [200, 400, 406, 409, 412, 413, 415, 422];
     let mut create = of("post", "create", "Create", &[&written[..], &[201]].concat());
-    create.body = Some(name);
+    create.body = Some(name.to_owned());
     create.parameters = parameters::refs(&["IfNoneExist", "IdempotencyKey", "OverrideReason", "Prefer"]);
     create.links = true;
     let mut update = of(
@@ -131,7 +132,7 @@ fn add_type(paths: &mut Map<String, Value>, rtype: &'static ResourceType) {
         "Update the one that matches, by any search parameters",
         &[&written[..], &[201]].concat(),
     );
-    update.body = Some(name);
+    update.body = Some(schemas::change(name));
     update.parameters = parameters::refs(&["IfMatch", "OverrideReason", "Prefer"]);
     let mut patch = of(
         "patch",
@@ -163,7 +164,7 @@ fn add_type(paths: &mut Map<String, Value>, rtype: &'static ResourceType) {
 
     let mut validate = of("post", "validate", "Check one without storing it", &[200, 400, 406, 413, 415]);
     validate.answer = "OperationOutcome";
-    validate.body = Some(name);
+    validate.body = Some(schemas::change(name));
     put(paths, &format!("/fhir/{name}/$validate"), vec![validate]);
 
     add_instance(paths, rtype);
@@ -183,7 +184,7 @@ fn add_instance(paths: &mut Map<String, Value>, rtype: &'static ResourceType) {
     let reading = parameters::refs(&["IfNoneMatch", "IfModifiedSince", "Summary", "Elements"]);
     read.parameters.extend(reading);
     let mut update = of("put", "update", "Update, or create under this id", &[&written[..], &[201]].concat());
-    update.body = Some(name);
+    update.body = Some(schemas::change(name));
     let writing = || parameters::refs(&["IfMatch", "IfNoneMatch", "OverrideReason", "Prefer"]);
     update.parameters.extend(writing());
     let mut patch = of("patch", "patch", "Patch", &[&written[..], &[410]].concat());
@@ -205,7 +206,7 @@ fn add_instance(paths: &mut Map<String, Value>, rtype: &'static ResourceType) {
     let mut validate =
         of("post", "validateThis", "Check a change or a deletion", &[200, 400, 404, 406, 413, 415]);
     validate.answer = "OperationOutcome";
-    validate.body = Some("ValidateParameters");
+    validate.body = Some("ValidateParameters".to_owned());
     put(paths, &format!("/fhir/{name}/{{id}}/$validate"), vec![validate]);
 }
 

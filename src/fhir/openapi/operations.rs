@@ -14,7 +14,7 @@ pub(super) struct Operation {
     pub(super) answer: &'static str,
     pub(super) parameters: Vec<Value>,
     /// Schema of the resource in the body.
-    pub(super) body: Option<&'static str>,
+    pub(super) body: Option<String>,
     /// Whether the body is a patch.
     pub(super) patch: bool,
     /// Schema of a form.
@@ -84,7 +84,7 @@ fn body(operation: &Operation) -> Option<Value> {
             }
         }));
     }
-    let schema = operation.body?;
+    let schema = operation.body.as_deref()?;
     let reference = format!("#/components/schemas/{schema}");
     let mut json_body = json!({ "schema": { "$ref": reference } });
     if let (Some(example), Some(members)) = (examples::body(schema), json_body.as_object_mut()) {
