@@ -132,7 +132,7 @@ pub struct Reply {
 impl Reply {
     /// Insists on a status, showing the answer when it is another.
     #[track_caller]
-    #[must_use]
+    #[allow(clippy::return_self_not_must_use)]
     pub fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self}");
         self
