@@ -238,7 +238,7 @@ async fn run(number: usize, way: Way, client: Client, track: Arc<Track>) {
             if track.kept.load(Ordering::SeqCst) >= track.contest.winners {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         }
         assert!(matches!(booked.status, 200 | 201), "client {number}: {booked}");
