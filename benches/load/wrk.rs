@@ -11,8 +11,6 @@ pub const CONNECTIONS: u32 = 32;
 pub struct Measured {
     /// Requests answered a second.
     pub per_second: f64,
-    /// Requests answered in all.
-    pub requests: u64,
     /// Answers other than 2xx and 3xx, and connections that broke.
     pub failed: u64,
 }
@@ -35,11 +33,8 @@ pub fn load(url: &str, seconds: u64, script: Option<&Path>) -> Measured {
         .filter(|line| line.contains("Socket errors:"))
         .flat_map(|line| line.split([' ', ',']).filter_map(|word| word.parse::<u64>().ok()))
         .sum();
-    let requests = said.lines().find(|line| line.contains(" requests in "));
-    let requests = requests.and_then(|line| line.split_whitespace().next()?.parse().ok());
     Measured {
         per_second: per_second.unwrap_or_else(|| panic!("wrk said nothing of its rate: {said}")),
-        requests: requests.unwrap_or(0),
         failed: failed + broken,
     }
 }

@@ -15,6 +15,10 @@ const CLIENTS: usize = 200;
 /// How many bookings are cancelled again, so that the race goes on, before winners keep what they won.
 const CANCELLATIONS: u32 = 30;
 
+/// Refusals after which most clients give up, and how many never do, so that the race comes to its end.
+const PATIENCE: u32 = 3;
+const STUBBORN: usize = 60;
+
 /// Appointments of these statuses hold their time.
 const HOLDING: &str = "pending,booked,arrived,checked-in,fulfilled";
 
@@ -235,7 +239,8 @@ async fn run(number: usize, way: Way, client: Client, track: Arc<Track>) {
             for names in track.contest.named {
                 assert!(names.iter().any(|name| said.contains(name)), "{names:?} is not named in: {booked}");
             }
-            if track.kept.load(Ordering::SeqCst) >= track.contest.winners {
+            let over = track.kept.load(Ordering::SeqCst) >= track.contest.winners;
+            if over || (attempt >= PATIENCE && number >= STUBBORN) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

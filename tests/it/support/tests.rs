@@ -1,6 +1,6 @@
 //! The harness itself.
 
-use super::{Database, Engine, both_engines};
+use super::{Database, Engine};
 
 both_engines! {
     async fn databases_are_fresh(engine: Engine) {
