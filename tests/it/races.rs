@@ -157,8 +157,9 @@ impl Contest {
                 (of("wanted-b", "sch-b"), vec!["Practitioner/dr-b", "Location/room-a"]),
             ],
             winners: 1,
-            // The room stands in every loser's way; whoever wanted the winner's own slot hears of more.
-            named: &[&["Location/room-a"]],
+            // The room stands in every loser's way, unless its holder lets go while the refusal is put together:
+            // then the slot, whose seat went first, is what is left to name.
+            named: &[&["Location/room-a", "Slot/wanted"]],
         }
     }
 }
