@@ -1,6 +1,7 @@
 //! `slotwright check` finds nothing in good data and each kind of damage in broken data.
 
 use crate::support::{Database, Engine, TestApp, both_engines, clinic, slotwright};
+use serde_json::json;
 
 /// A clinic with a booked slot `s`, a group `g` with one of two seats taken, and a cancelled visit.
 async fn good_data(engine: Engine) -> Database {
@@ -86,6 +87,33 @@ both_engines! {
         let database = good_data(engine).await;
         let checked = slotwright(&database, &["check"]);
         assert!(checked.status.success(), "{checked:?}");
+    }
+
+    async fn what_may_change_under_a_booking_leaves_the_ledger_right(engine: Engine) {
+        let app = TestApp::start(engine).await;
+        clinic::seed(&app).await;
+        let role = |practitioner: &str| json!({
+            "resourceType": "PractitionerRole", "id": "role", "active": true,
+            "practitioner": { "reference": format!("Practitioner/{practitioner}") },
+        });
+        app.store(&role("dr-a")).await;
+        let mut corner = clinic::room("corner");
+        corner.as_object_mut().expect("an object").remove("physicalType");
+        app.store(&corner).await;
+        let slot = clinic::slot("s", "sch-a", &clinic::at("09:00"), 30);
+        app.store(&slot).await;
+        let _ = app.post("Appointment", &clinic::appointment(&slot, "pat-1", &[])).await.is(201);
+        let (start, end) = (clinic::at("12:00"), clinic::at("12:30"));
+        let visit = clinic::unslotted("booked", &start, &end, "pat-2", &["PractitionerRole/role", "Location/corner"]);
+        let _ = app.post("Appointment", &visit).await.is(201);
+        // Each is refused, or taken and followed by the claims.
+        for change in [clinic::schedule("sch-a", "Practitioner/dr-b"), role("dr-b"), clinic::room("corner")] {
+            let path = format!("{}/{}", change["resourceType"].as_str().expect("a type"), change["id"].as_str().expect("an id"));
+            let reply = app.put(&path, &change).await;
+            assert!(matches!(reply.status, 200 | 409), "{path}: {reply}");
+            let checked = slotwright(app.database(), &["check"]);
+            assert!(checked.status.success(), "after PUT {path} ({}): {checked:?}", reply.status);
+        }
     }
 
     async fn each_kind_of_damage_is_found(engine: Engine) {
