@@ -38,7 +38,13 @@ pub async fn prepare(
     body: &mut Value,
 ) -> Result<Typed, Error> {
     Ok(match instance.rtype.name {
-        "Schedule" => Typed::Schedule(actors_of(body)),
+        "Schedule" => {
+            let actors = actors_of(body);
+            if old.is_some_and(|old| actors_of(old) != actors) {
+                keep_slots(tx, &instance.id).await?;
+            }
+            Typed::Schedule(actors)
+        }
         "Slot" => prepare_slot(tx, instance, current, body).await?,
         "Appointment" => {
             let (old, new) = prepare_appointment(app, work, old, body)?;
@@ -48,10 +54,46 @@ pub async fn prepare(
             }
             Typed::Appointment(old, new)
         }
-        "PractitionerRole" => Typed::ClaimsAs(body.get("practitioner").and_then(reference_key)),
-        "Location" => Typed::ClaimsAs(is_room(body).then(|| format!("Location/{}", instance.id))),
+        "PractitionerRole" | "Location" => {
+            let claims_as = claims_as(instance, body);
+            if old.is_some_and(|old| self::claims_as(instance, old) != claims_as) {
+                keep_claims(tx, instance).await?;
+            }
+            Typed::ClaimsAs(claims_as)
+        }
         _ => Typed::Nothing,
     })
+}
+
+/// Whose time a booking of this role or place takes.
+fn claims_as(instance: &Instance, body: &Value) -> Option<String> {
+    match instance.rtype.name {
+        "PractitionerRole" => body.get("practitioner").and_then(reference_key),
+        _ => is_room(body).then(|| format!("Location/{}", instance.id)),
+    }
+}
+
+/// Refuses to hand slots, and what is booked in them, to somebody else.
+async fn keep_slots(tx: &mut Tx, id: &str) -> Result<(), Error> {
+    if !scheduling::has_slots(tx, id).await? {
+        return Ok(());
+    }
+    let message = format!("Schedule/{id} has slots: its actors can't change");
+    Err(Error::of(Kind::Conflict, vec![Issue::error("conflict", message).at("Schedule.actor")]))
+}
+
+/// Refuses to change whose time is taken under those who took it.
+async fn keep_claims(tx: &mut Tx, instance: &Instance) -> Result<(), Error> {
+    let (rtype, id) = (instance.rtype.name, &instance.id);
+    if !scheduling::takes_time(tx, &format!("{rtype}/{id}")).await? {
+        return Ok(());
+    }
+    let (what, element) = match rtype {
+        "PractitionerRole" => ("practitioner", "PractitionerRole.practitioner"),
+        _ => ("kind of place", "Location.physicalType"),
+    };
+    let message = format!("{rtype}/{id} is booked or has slots: its {what} can't change");
+    Err(Error::of(Kind::Conflict, vec![Issue::error("conflict", message).at(element)]))
 }
 
 fn actors_of(schedule: &Value) -> Vec<String> {

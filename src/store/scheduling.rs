@@ -24,6 +24,12 @@ statements! {
     REMOVE_SCHEDULE_ACTORS = "DELETE FROM schedule_actor WHERE rid = $1";
     CLAIMS_AS = "INSERT INTO claims_as (key, actor) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET actor = excluded.actor";
     CLAIMS_NOTHING = "DELETE FROM claims_as WHERE key = $1";
+    HAS_SLOTS = "SELECT COUNT(*) FROM (SELECT 1 FROM slot WHERE schedule = $1 LIMIT 1) AS found";
+    TAKES_TIME = "SELECT COUNT(*) FROM ( \
+            SELECT 1 FROM appointment_actor x JOIN appointment a ON a.rid = x.rid WHERE x.actor = $1 \
+                AND a.status IN ('pending', 'booked', 'arrived', 'checked-in', 'fulfilled') \
+            UNION ALL SELECT 1 FROM schedule_actor x JOIN slot s ON s.schedule = x.id WHERE x.actor = $1 LIMIT 1 \
+        ) AS found";
     LAPSED = "SELECT rid FROM appointment WHERE held_until_us <= $1 ORDER BY rid LIMIT 100";
     NEXT_LAPSE = "SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL";
 }
@@ -111,6 +117,16 @@ pub async fn put_schedule(tx: &mut Tx, rid: i64, id: &str, actors: &[String]) ->
     args.extend(actors.iter().map(|actor| actor.as_str().into()));
     tx.execute(AssertSqlSafe(sql), args).await?;
     Ok(())
+}
+
+/// Whether a schedule has slots.
+pub async fn has_slots(tx: &mut Tx, id: &str) -> Result<bool, StoreError> {
+    Ok(tx.one(HAS_SLOTS, args![format!("Schedule/{id}")]).await?.int(0)? > 0)
+}
+
+/// Whether an appointment takes time of `key`, or a slot offers it.
+pub async fn takes_time(tx: &mut Tx, key: &str) -> Result<bool, StoreError> {
+    Ok(tx.one(TAKES_TIME, args![key]).await?.int(0)? > 0)
 }
 
 /// Says whose time a booking of `key` takes; `None`: nobody's (a site, as opposed to a room).
