@@ -1,5 +1,8 @@
 //! `benches/run`: this server against a bare handler and against bare SQL, as ratios of one run.
 
+// What goes wrong here should end the run and say where.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 // The test harness brings more than a benchmark needs.
 #[allow(dead_code, unused_imports, unused_macros)]
 #[path = "../../tests/it/support/mod.rs"]

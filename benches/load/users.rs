@@ -58,13 +58,11 @@ async fn visit(address: String, user: u64, think: Duration, errors: Arc<AtomicU6
         let path = if search { data::CLINIC_DAY.to_owned() } else { format!("Slot/slot-{}", user % 20_000) };
         search = !search;
         let asked = Instant::now();
-        match ask(&mut stream, &address, &path).await {
-            Ok(200) => waits.push(asked.elapsed()),
-            _ => {
-                errors.fetch_add(1, Ordering::Relaxed);
-                return waits;
-            }
-        }
+        let Ok(200) = ask(&mut stream, &address, &path).await else {
+            errors.fetch_add(1, Ordering::Relaxed);
+            return waits;
+        };
+        waits.push(asked.elapsed());
         phase = (phase + 0.618_033_988_75).fract();
         sleep(think.mul_f64(2.0 * phase)).await;
     }

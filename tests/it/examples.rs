@@ -27,9 +27,10 @@ pub struct Example {
 /// # Panics
 /// When `SLOTWRIGHT_R4_EXAMPLES` does not say.
 pub fn directory() -> PathBuf {
-    std::env::var_os("SLOTWRIGHT_R4_EXAMPLES").map(PathBuf::from).unwrap_or_else(|| {
-        panic!("SLOTWRIGHT_R4_EXAMPLES is not set: run tests/run, which fetches the official R4 examples")
-    })
+    std::env::var_os("SLOTWRIGHT_R4_EXAMPLES").map_or_else(
+        || panic!("SLOTWRIGHT_R4_EXAMPLES is not set: run tests/run, which fetches the official R4 examples"),
+        PathBuf::from,
+    )
 }
 
 /// Every official example of a served type, by file name.

@@ -26,19 +26,19 @@ both_engines! {
     async fn one_free_slot(engine: Engine) {
         let arena = Arena::in_process(engine).await;
         race(&arena, Contest::one_slot()).await;
-        arena.agrees().await;
+        arena.agrees();
     }
 
     async fn the_last_of_eight_seats(engine: Engine) {
         let arena = Arena::in_process(engine).await;
         race(&arena, Contest::eight_seats()).await;
-        arena.agrees().await;
+        arena.agrees();
     }
 
     async fn one_room_for_two_practitioners(engine: Engine) {
         let arena = Arena::in_process(engine).await;
         race(&arena, Contest::one_room()).await;
-        arena.agrees().await;
+        arena.agrees();
     }
 }
 
@@ -51,7 +51,7 @@ mod two_processes {
         block_on(async {
             let arena = Arena::two_processes().await;
             race(&arena, contest()).await;
-            arena.agrees().await;
+            arena.agrees();
         });
     }
 
@@ -107,7 +107,7 @@ impl Arena {
     }
 
     /// The checker finds nothing to complain about.
-    async fn agrees(&self) {
+    fn agrees(&self) {
         let database = match &self.running {
             Running::InProcess(app) => app.database(),
             Running::Processes(servers, database) => {

@@ -65,7 +65,8 @@ both_engines! {
         // Any seat given back can be taken again; the practitioner is free when the last one is.
         let _ = app.patch(&format!("Appointment/{}", seats[1]), &cancelled()).await.is(200);
         assert_eq!(status(&app, "g").await.0, "free");
-        seats[1] = app.post("Appointment", &third).await.is(201).id().to_owned();
+        let again = app.post("Appointment", &third).await.is(201);
+        again.id().clone_into(&mut seats[1]);
         for seat in &seats {
             let _ = app.post("Appointment", &other).await.is(409);
             let _ = app.patch(&format!("Appointment/{seat}"), &cancelled()).await.is(200);

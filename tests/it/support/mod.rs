@@ -18,7 +18,8 @@
 //! `app: TestApp` to start the server (or several) by hand:
 //!
 //! - [`TestApp::start`] — system clock; [`TestApp::start_at`] — a clock that stands still until
-//!   [`TestApp::advance`]; an `app: FixedApp` argument gives the same at [`FIXED`].
+//!   [`TestApp::advance`]; an `app: FixedApp` argument gives the same two days before
+//!   [`clinic::DAY`].
 //! - `app.get("Slot/x")`, `post`, `put`, `patch` (JSON Patch), `delete`; `app.request(Method::GET, "…")`
 //!   with `.header(..)`, `.json(..)`, `.bytes(content_type, ..)`, `.send()` for the rest. All give a
 //!   [`Reply`] with `status`, `headers`, `body`, `json`, and `.is(201)`, `.id()`, `.version()`,
@@ -34,7 +35,7 @@ mod database;
 pub mod pg;
 mod process;
 
-pub use app::{FIXED, FixedApp, TestApp};
+pub use app::{FixedApp, TestApp};
 pub use client::{Client, Reply, Request, text};
 pub use database::{Database, Engine};
 pub use process::{ServerProcess, slotwright};

@@ -19,6 +19,7 @@ const INSTALL: &str = "PostgreSQL's server programs are needed: apt-get install 
 #[derive(Debug)]
 pub struct Cluster {
     port: u16,
+    #[allow(dead_code)] // Read by the benchmarks.
     bin: PathBuf,
 }
 
@@ -35,6 +36,7 @@ impl Cluster {
     }
 
     /// One of PostgreSQL's programs, such as `pgbench`.
+    #[allow(dead_code)] // The benchmarks run pgbench.
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
     }
@@ -106,6 +108,7 @@ fn sweep(temp: &Path, bin: &Path) {
 }
 
 /// Starts the watchdog, in a process group of its own so that Ctrl-C does not reach it.
+#[allow(clippy::zombie_processes)] // It outlives us: that is what it is for.
 fn watch(pid: u32, bin: &Path, home: &Path) {
     let script = format!("tail --pid={pid} -f /dev/null; {}", removal(bin, home));
     Command::new("sh")
