@@ -126,7 +126,9 @@ async fn prepare_slot(
     body: &mut Value,
 ) -> Result<Typed, Error> {
     let Some(mut slot) = Slot::from_json(body) else {
-        return Err(Error::internal("a validated Slot lacks a required element"));
+        // The rest that is read was required by the validator.
+        let issue = Issue::error("required", "A Slot names its Schedule by reference, such as Schedule/123");
+        return Err(Error::unprocessable(issue.at("Slot.schedule.reference")));
     };
     check_length("Slot", slot.span)?;
     let rid = current.map_or(0, |stored| stored.rid);

@@ -158,6 +158,8 @@ fn settings_that_are_wrong_are_all_named() {
         let run = |settings: &[(&str, &str)]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_slotwright"));
             command.arg("serve").current_dir(database.dir()).env("SLOTWRIGHT_DATABASE__URL", &database.url);
+            // Of the tests, not of the server.
+            command.env_remove("SLOTWRIGHT_R4_EXAMPLES");
             let output = command.envs(settings.iter().copied()).output().unwrap();
             assert_eq!(output.status.code(), Some(1));
             String::from_utf8(output.stderr).unwrap()

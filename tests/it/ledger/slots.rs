@@ -144,6 +144,14 @@ both_engines! {
         assert_eq!(status(&app, "s").await.0, "busy-unavailable");
     }
 
+    async fn a_slot_names_its_schedule_by_reference(app: TestApp) {
+        clinic::seed(&app).await;
+        let mut slot = clinic::slot("s", "sch-a", &clinic::at("09:00"), 30);
+        slot["schedule"] = json!({ "display": "Dr. A's mornings" });
+        let refused = app.post("Slot", &slot).await.is(422);
+        assert_eq!(refused.text("/issue/0/expression/0"), "Slot.schedule.reference");
+    }
+
     async fn a_booked_slot_is_neither_moved_nor_deleted(app: TestApp) {
         clinic::seed(&app).await;
         let slot = clinic::slot("s", "sch-a", &clinic::at("09:00"), 30);
