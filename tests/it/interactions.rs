@@ -79,6 +79,10 @@ both_engines! {
         let reply = app.get("metadata").await.is(200);
         assert_eq!(reply.text("/resourceType"), "CapabilityStatement");
         assert_eq!(reply.text("/implementation/url"), app.base());
+        let described = app.get(&format!("{}/openapi.json", app.root())).await.is(200);
+        assert!(described.text("/openapi").starts_with("3.1"), "{described}");
+        let page = app.get(&format!("{}/openapi", app.root())).await.is(200);
+        assert!(String::from_utf8_lossy(&page.body).contains("/fhir/Slot/{id}"));
     }
 
     async fn validate_says_what_is_wrong_and_changes_nothing(app: TestApp) {
