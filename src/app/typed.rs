@@ -183,7 +183,11 @@ fn prepare_appointment(
     old: Option<&Value>,
     body: &mut Value,
 ) -> Result<(Option<Appointment>, Appointment), Error> {
-    let broken = || Error::internal("a validated Appointment has an unknown status");
+    // Valid R4 all the same: the status may be an extension only.
+    let broken = || {
+        let message = "An appointment needs a status that is one of R4's";
+        Error::unprocessable(Issue::error("required", message).at("Appointment.status"))
+    };
     let old = old.map(|body| Appointment::from_json(body).ok_or_else(broken)).transpose()?;
     let mut new = Appointment::from_json(body).ok_or_else(broken)?;
     if let Some(old) = &old {

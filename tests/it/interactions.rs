@@ -85,6 +85,24 @@ both_engines! {
         assert!(String::from_utf8_lossy(&page.body).contains("/fhir/Slot/{id}"));
     }
 
+    async fn examples_of_the_description_are_accepted(app: TestApp) {
+        let described = app.get(&format!("{}/openapi.json", app.root())).await.is(200).json;
+        let paths = described["paths"].as_object().expect("paths");
+        let mut seen = 0;
+        for (path, item) in paths {
+            let Some(rtype) = path.strip_prefix("/fhir/").filter(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()) && !rest.contains('/')) else {
+                continue;
+            };
+            let example = &item["post"]["requestBody"]["content"]["application/fhir+json"]["example"];
+            app.post(rtype, example).await.is(201);
+            app.post(&format!("{rtype}/$validate"), example).await.is(200);
+            seen += usize::from(example.is_object());
+        }
+        assert_eq!(seen, slotwright::fhir::registry::TYPES.len());
+        let bundle = &described["paths"]["/fhir"]["post"]["requestBody"]["content"]["application/fhir+json"]["example"];
+        app.post("", bundle).await.is(200);
+    }
+
     async fn validate_says_what_is_wrong_and_changes_nothing(app: TestApp) {
         clinic::seed(&app).await;
         let slot = clinic::slot("s", "sch-a", &clinic::at("09:00"), 30);

@@ -68,7 +68,7 @@ pub(super) fn body(schema: &str) -> Option<Value> {
             "code": { "text": "Echocardiogram" }
         }),
         "Slot" => json!({
-            "resourceType": "Slot", "status": "free", "schedule": { "display": "Elsa Lind" },
+            "resourceType": "Slot", "status": "free", "schedule": { "reference": "https://ehr.example/fhir/Schedule/lind" },
             "start": "2031-03-03T09:00:00Z", "end": "2031-03-03T09:30:00Z"
         }),
         "ValidateParameters" => json!({

@@ -260,13 +260,13 @@ fn primitive(kind: &str, codes: &[&str]) -> Option<Value> {
     }
 }
 
-/// A reference by logical identity or text, which need not exist here, or by a literal.
+/// A reference to a resource here or elsewhere, or by text alone.
 fn reference(targets: &[&str]) -> Value {
     let types = if targets.is_empty() { "[A-Z][A-Za-z]{3,20}".to_owned() } else { targets.join("|") };
     json!({
         "type": "object",
         "properties": {
-            "reference": { "type": "string", "pattern": format!("^({types})/[A-Za-z0-9.-]{{1,64}}$") },
+            "reference": { "type": "string", "pattern": format!("^(https://[a-z]{{1,20}}\\.example/fhir/)?({types})/[A-Za-z0-9.-]{{1,64}}$") },
             "display": { "type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9]+( [A-Za-z0-9]+){0,5}$" }
         },
         "additionalProperties": false,
