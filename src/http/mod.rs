@@ -1,6 +1,6 @@
 //! The edge: routes, content negotiation, limits, the error table as HTTP, pages.
 //!
-//! A request passes [`edge`] (id, span, deadline), reaches the handler of its route, and comes back as an
+//! A request passes `edge` (id, span, deadline), reaches the handler of its route, and comes back as an
 //! answer or an OperationOutcome, never as nothing.
 
 mod body;

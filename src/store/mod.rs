@@ -1,6 +1,6 @@
 //! The only SQL: connections, transactions, and one file per aggregate.
 //!
-//! One SQL text serves both engines; the few statements that need two live in [`dialect`].
+//! One SQL text serves both engines; the few statements that need two live in `dialect.rs`.
 
 pub mod check;
 mod db;

@@ -1,7 +1,7 @@
 //! FHIR XML, by fhirbolt's generic elements.
 //!
 //! The only module that knows `fhirbolt`. It trusts its input and panics on odd bodies, so XML is first
-//! rewritten into the narrow form that it reads well ([`read`]), its panics are caught, and what it would
+//! rewritten into the narrow form that it reads well (`read.rs`), its panics are caught, and what it would
 //! damage goes around it: a numbered stand-in takes the place of a narrative, which it would reformat, and
 //! an extension that of an element's id, which it would take for a number on a number.
 
