@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// Longest slot or appointment. It bounds how far back a query must look for what reaches into a time.
 pub const MAX_SPAN_US: i64 = 24 * 3_600 * 1_000_000;
 
+/// Most terms of one UNION ALL: far below SQLite's 500, and few enough to plan quickly.
+const MOST_TERMS: usize = 50;
+
 statements! {
     TAKE_ACTOR = "INSERT INTO actor_claim (actor, party, start_us, end_us, appointment, override) \
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING cid";
@@ -262,6 +265,25 @@ pub async fn seats_taken(tx: &mut Tx, slot: i64) -> Result<i64, StoreError> {
 
 /// The slots among `rids`, and those on schedules of `actors` at these times, locked against other bookings.
 pub async fn lock_touched(
+    tx: &mut Tx,
+    rids: &[i64],
+    actors: &[(String, Span)],
+) -> Result<Vec<TouchedSlot>, StoreError> {
+    if rids.len() + actors.len() <= MOST_TERMS {
+        return lock_some(tx, rids, actors).await;
+    }
+    // A large transaction: several statements, and a slot found by more than one of them counts once.
+    let mut touched = BTreeMap::new();
+    for some in rids.chunks(MOST_TERMS) {
+        touched.extend(lock_some(tx, some, &[]).await?.into_iter().map(|slot| (slot.rid, slot)));
+    }
+    for some in actors.chunks(MOST_TERMS) {
+        touched.extend(lock_some(tx, &[], some).await?.into_iter().map(|slot| (slot.rid, slot)));
+    }
+    Ok(touched.into_values().collect())
+}
+
+async fn lock_some(
     tx: &mut Tx,
     rids: &[i64],
     actors: &[(String, Span)],

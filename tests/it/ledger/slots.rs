@@ -112,6 +112,26 @@ both_engines! {
         assert_eq!(status(&app, "s0").await.0, "free");
     }
 
+    async fn one_transaction_of_many_bookings(app: TestApp) {
+        clinic::seed(&app).await;
+        let slots: Vec<Value> = (0..600)
+            .map(|n| clinic::slot(&format!("s{n}"), "sch-a", &clinic::later(&clinic::at("00:00"), n * 5), 5))
+            .collect();
+        let put = |resource: &Value, path: String| {
+            json!({ "request": { "method": "PUT", "url": path }, "resource": resource })
+        };
+        let mut entries: Vec<Value> =
+            slots.iter().map(|slot| put(slot, format!("Slot/{}", slot["id"].as_str().expect("an id")))).collect();
+        for (n, slot) in slots.iter().enumerate() {
+            let booking = clinic::with_id(clinic::appointment(slot, "pat-1", &["Practitioner/dr-a"]), &format!("a{n}"));
+            entries.push(put(&booking, format!("Appointment/a{n}")));
+        }
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+        let _ = app.post("", &bundle).await.is(200);
+        assert!(app.get("Slot?status=free").await.is(200).ids().is_empty());
+        assert_eq!(app.get("Appointment?_count=1000").await.is(200).ids().len(), 600);
+    }
+
     async fn moving_to_another_slot_swaps_both(app: TestApp) {
         clinic::seed(&app).await;
         let old = clinic::slot("old", "sch-a", &clinic::at("09:00"), 30);
