@@ -102,6 +102,14 @@ impl<'v> Visitor<'v> for Findings<'v> {
             let message = "R4 has no element `fhir_comments` here";
             self.issues.push(Issue::error("structure", message).at(at.child("fhir_comments").to_string()));
         }
+        // The typed model lets empty lists of primitives pass; XML has no way to write one.
+        for (name, _) in members.iter().filter(|(_, value)| value.as_array().is_some_and(Vec::is_empty)) {
+            let place = at.child(name).to_string();
+            if !self.issues.iter().any(|issue| issue.expression.as_deref() == Some(place.as_str())) {
+                let message = format!("{place}: a list has at least one item");
+                self.issues.push(Issue::error("structure", message).at(place));
+            }
+        }
         for rule in kind.map_or(&[][..], |kind| kind.rules.as_slice()) {
             if !(rule.holds)(members) {
                 self.issues.push(rule.broken(at.to_string()));

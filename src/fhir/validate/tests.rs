@@ -294,3 +294,16 @@ fn deep_bodies_are_judged_on_a_small_stack() {
         assert_eq!(thread.join().unwrap(), if levels == 60 { 1 } else { 4 }, "{expected}");
     }
 }
+
+#[test]
+fn a_list_holds_no_empty_list() {
+    let validator = Validator::new().unwrap();
+    for body in [
+        json!({ "resourceType": "HealthcareService", "availableTime": [[], { "allDay": true }] }),
+        json!({ "resourceType": "HealthcareService", "availableTime": [{ "daysOfWeek": [] }] }),
+        json!({ "resourceType": "HealthcareService", "availableTime": [] }),
+        json!({ "resourceType": "HealthcareService", "availableTime": [{ "daysOfWeek": [[]] }] }),
+    ] {
+        assert!(validator.validate("HealthcareService", &body).iter().any(Issue::is_error), "{body}");
+    }
+}
