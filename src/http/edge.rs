@@ -41,7 +41,7 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
     let method = method_label(request.method());
     let span = tracing::info_span!("request", id = %request_id, method, path = request.uri().path());
     let limit = http.app.config.server.request_timeout;
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::from_std(started) + limit;
     let arrival = Arrival { request_id: Arc::clone(&request_id), deadline };
     async move {
         let mut response = if let Err(error) = acceptable(&request, http.app.config.server.url_limit.get()) {
