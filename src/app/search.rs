@@ -1,6 +1,7 @@
 //! Searching: the page of matches as a searchset Bundle, assembled from stored bytes.
 
 use super::{Answer, App, Context, booking};
+use crate::clock::Micros;
 use crate::fhir::interaction::Search;
 use crate::fhir::outcome::{Error, Issue, Kind, operation_outcome};
 use crate::fhir::registry::ResourceType;
@@ -17,17 +18,24 @@ use serde_json::{Value, json};
 /// 400 with every problem of the query; under `Prefer: handling=strict` also for unknown parameters.
 pub async fn search(app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
     let asked = understand(app, ctx, search)?;
-    if asked.query.types.iter().any(|rt| booking::depends_on_holds(rt.name)) {
-        booking::lapse_due(app).await?;
+    let (found, next_lapse) = answer(&mut reading(app, &asked).await?, app, ctx, search, &asked).await?;
+    let settled = next_lapse.is_none_or(|at| at > app.clock.now());
+    if settled || !asked.query.types.iter().any(|rt| booking::depends_on_holds(rt.name)) {
+        return Ok(found);
     }
-    let mut tx = if asked.single { app.store.reader().await? } else { app.store.snapshot().await? };
-    answer(&mut tx, app, ctx, search, &asked).await
+    booking::lapse(app).await?;
+    Ok(answer(&mut reading(app, &asked).await?, app, ctx, search, &asked).await?.0)
 }
 
 /// The same inside a transaction, seeing its writes.
 pub async fn search_in(tx: &mut Tx, app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
     let asked = understand(app, ctx, search)?;
-    answer(tx, app, ctx, search, &asked).await
+    Ok(answer(tx, app, ctx, search, &asked).await?.0)
+}
+
+/// A connection on which all that the search reads is one state.
+async fn reading(app: &App, asked: &Asked) -> Result<Tx, Error> {
+    Ok(if asked.single { app.store.reader().await? } else { app.store.snapshot().await? })
 }
 
 /// A search that was understood.
@@ -62,28 +70,37 @@ fn understand(app: &App, ctx: &Context, search: &Search) -> Result<Asked, Error>
     Ok(Asked { query, after, single })
 }
 
+/// The page, and when the next hold lapses in the state that it shows.
 async fn answer(
     tx: &mut Tx,
     app: &App,
     ctx: &Context,
     search: &Search,
     asked: &Asked,
-) -> Result<Answer, Error> {
+) -> Result<(Answer, Option<Micros>), Error> {
     let Asked { query, after, single } = asked;
     let now = app.clock.now();
     let count_only = query.summary == Summary::Count;
     let mut bundle = Searchset::new(app, ctx, search, query);
+    let mut next_lapse = None;
     if count_only || query.total == Total::Accurate {
-        bundle.total = Some(store::count(tx, query, now).await?);
+        let (total, lapse) = store::count(tx, query, now).await?;
+        bundle.total = Some(total);
+        next_lapse = lapse;
     }
     if !count_only {
         let page = store::page(tx, query, after.as_ref(), now).await?;
+        next_lapse = page.next_lapse;
         bundle.next = page.next.map(|position| cursor::encode(&position, query, &app.link_key));
         for one in &page.matches {
             bundle.add(one, "match")?;
         }
         if !*single {
-            let (others, cut) = store::included(tx, query, &page.matches).await?;
+            let limits = store::Limits {
+                most: app.config.fhir.max_includes,
+                steps: app.config.fhir.max_include_depth,
+            };
+            let (others, cut) = store::included(tx, query, &page.matches, limits).await?;
             for one in &others {
                 bundle.add(one, "include")?;
             }
@@ -94,7 +111,7 @@ async fn answer(
             }
         }
     }
-    Ok(Answer { status: 200, resource: Some(bundle.finish()), ..Answer::default() })
+    Ok((Answer { status: 200, resource: Some(bundle.finish()), ..Answer::default() }, next_lapse))
 }
 
 /// Ids of the resources that match, `limit` at most, for conditional interactions. The query must be fully
@@ -178,11 +195,14 @@ impl<'a> Searchset<'a> {
     }
 
     fn add(&mut self, found: &Found, mode: &str) -> Result<(), Error> {
-        let url = json!(format!("{}/{}/{}", self.base, found.rtype, found.id)).to_string();
         let out = &mut self.entries;
-        out.extend_from_slice(b",{\"fullUrl\":");
-        out.extend_from_slice(url.as_bytes());
-        out.extend_from_slice(b",\"resource\":");
+        out.reserve(found.body.len() + self.base.len() + 160);
+        out.extend_from_slice(b",{\"fullUrl\":\"");
+        // Neither a base URL nor a type nor an id has anything to escape.
+        for part in [self.base, "/", &found.rtype, "/", &found.id] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        out.extend_from_slice(b"\",\"resource\":");
         match &self.subset {
             None => out.extend_from_slice(&found.body),
             Some(subset) => {

@@ -340,6 +340,7 @@ pub(super) async fn store_version(
     let vid = current.as_ref().map_or(1, |stored| stored.vid + 1);
     let body = stamp(body, id, vid, at_us);
     let bytes = serde_json::to_vec(&body).map_err(|e| Error::internal(e.to_string()))?;
+    within_limit(app, rtype, &bytes)?;
     let new = NewVersion { rtype: rtype.name, id, method, at_us, body: &bytes };
     let rid = match &current {
         Some(stored) => {
@@ -357,6 +358,15 @@ pub(super) async fn store_version(
         location: Some(location(rtype, id, vid)),
         issues: Vec::new(),
     })
+}
+
+fn within_limit(app: &App, rtype: &ResourceType, bytes: &[u8]) -> Result<(), Error> {
+    let limit = app.config.fhir.resource_limit.get();
+    if bytes.len() <= limit {
+        return Ok(());
+    }
+    let message = format!("The {} has {} bytes; the limit is {limit}", rtype.name, bytes.len());
+    Err(Error::new(Kind::TooLarge, message))
 }
 
 /// A stored body as JSON.

@@ -107,6 +107,8 @@ impl Database {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fhir {
+    /// Largest resource, as canonical JSON.
+    pub resource_limit: Size,
     /// Largest batch or transaction.
     pub max_bundle_entries: usize,
     /// Matches on a page without `_count`.

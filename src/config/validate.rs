@@ -7,6 +7,9 @@ use std::time::Duration;
 /// hyper refuses a longer request target itself.
 const LONGEST_URL: usize = 60 * 1024;
 
+/// Both engines refuse a value of a gigabyte, and a page of a search comes as one value.
+const LARGEST_PAGE: usize = 900 << 20;
+
 /// Every rule that `config` breaks, each as one line that names the setting.
 pub(super) fn problems(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
@@ -65,6 +68,11 @@ fn fhir(config: &Config, found: &mut Vec<String>) {
     if !(1..=fhir.max_count).contains(&fhir.default_count) {
         found.push("fhir.default_count: must be between 1 and fhir.max_count".to_owned());
     }
+    let page = fhir.max_count.max(fhir.max_includes).saturating_add(1);
+    if page.saturating_mul(fhir.resource_limit.get()) > LARGEST_PAGE {
+        found
+            .push("fhir.resource_limit: times fhir.max_count or fhir.max_includes exceeds 900MiB".to_owned());
+    }
     positive("booking.hold", config.booking.hold, found);
     if config.booking.hold > config.booking.hold_max {
         found.push("booking.hold: must not be longer than booking.hold_max".to_owned());
@@ -96,7 +104,7 @@ fn is_base_url(url: &str) -> bool {
     matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.host().is_some_and(|host| !host.is_empty())
         && uri.query().is_none()
-        && !url.contains(['@', '#'])
+        && !url.contains(['@', '#', '"', '\\'])
 }
 
 /// A level, or directives that name a target and a level.

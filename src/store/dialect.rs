@@ -61,6 +61,23 @@ pub(super) fn replace_version(tx: &Tx) -> Option<&'static str> {
     (tx.engine() == Engine::Postgres).then_some(REPLACE_VERSION)
 }
 
+/// A stored body as text.
+pub(super) fn body_as_text(tx: &Tx, column: &str) -> String {
+    match tx.engine() {
+        Engine::Sqlite => format!("CAST({column} AS TEXT)"),
+        Engine::Postgres => format!("convert_from({column}, 'UTF8')"),
+    }
+}
+
+/// A floating point number as text that loses no bit of it.
+pub(super) fn real_as_text(tx: &Tx, column: &str) -> String {
+    match tx.engine() {
+        // CAST would cut it to 15 digits.
+        Engine::Sqlite => format!("format('%!.17g', {column})"),
+        Engine::Postgres => format!("CAST({column} AS TEXT)"),
+    }
+}
+
 /// Every statement of this file that is whole on its own.
 pub(super) fn statements(engine: Engine) -> &'static [(&'static str, &'static str)] {
     match engine {

@@ -133,4 +133,12 @@ both_engines! {
         app.post("Patient/nobody/$validate", &delete).await.is(404);
         app.post("Patient/$everything", &broken).await.is(404);
     }
+
+    async fn a_resource_above_the_limit_is_refused_and_nothing_stored(app: TestApp) {
+        let mut large = clinic::patient_resource("large");
+        large["name"] = json!([{ "text": "x".repeat(512 * 1024) }]);
+        let refused = app.put("Patient/large", &large).await.is(413);
+        assert_eq!(refused.text("/issue/0/code"), "too-long");
+        app.get("Patient/large").await.is(404);
+    }
 }

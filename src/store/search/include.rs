@@ -1,20 +1,26 @@
 //! `_include` and `_revinclude`.
 
+use super::Found;
 use super::condition::{Compiler, live, param_of};
+use super::gather::{columns, gather};
+use super::order::Order;
 use super::sql::{Sql, all, any};
-use super::{Found, columns, found};
 use crate::fhir::registry::TYPES;
 use crate::fhir::search::{Include, SearchQuery};
 use crate::store::{StoreError, Tx};
-use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 
-/// Most included resources on a page.
-const MOST: usize = 1000;
-/// How many steps `:iterate` goes from the matches.
-const STEPS: usize = 5;
 /// Resources that one statement starts from.
 const CHUNK: usize = 200;
+
+/// How far includes go.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most included resources on a page.
+    pub most: usize,
+    /// How many steps `:iterate` goes from the matches, the first included.
+    pub steps: usize,
+}
 
 /// The resources that the includes of `query` add to its matches, none of them twice or a match itself; and
 /// whether there were more than a page takes.
@@ -22,11 +28,12 @@ pub async fn included(
     tx: &mut Tx,
     query: &SearchQuery,
     matches: &[Found],
+    limits: Limits,
 ) -> Result<(Vec<Found>, bool), StoreError> {
     let mut seen: HashSet<i64> = matches.iter().map(|f| f.rid).collect();
     let mut all_found: Vec<Found> = Vec::new();
     let mut fresh = matches.to_vec();
-    for step in 0..STEPS {
+    for step in 0..limits.steps {
         let mut next = Vec::new();
         for (include, reverse) in
             query.includes.iter().map(|i| (i, false)).chain(query.revincludes.iter().map(|i| (i, true)))
@@ -36,9 +43,9 @@ pub async fn included(
             }
             for chunk in fresh.chunks(CHUNK) {
                 let some = if reverse {
-                    referrers(tx, include, chunk).await?
+                    referrers(tx, include, chunk, limits.most).await?
                 } else {
-                    referred(tx, include, chunk).await?
+                    referred(tx, include, chunk, limits.most).await?
                 };
                 for one in some {
                     if seen.insert(one.rid) {
@@ -46,9 +53,9 @@ pub async fn included(
                     }
                 }
             }
-            if all_found.len() + next.len() > MOST {
+            if all_found.len() + next.len() > limits.most {
                 all_found.extend(next);
-                all_found.truncate(MOST);
+                all_found.truncate(limits.most);
                 return Ok((all_found, true));
             }
         }
@@ -62,7 +69,12 @@ pub async fn included(
 }
 
 /// What `from` refers to.
-async fn referred(tx: &mut Tx, include: &Include, from: &[Found]) -> Result<Vec<Found>, StoreError> {
+async fn referred(
+    tx: &mut Tx,
+    include: &Include,
+    from: &[Found],
+    most: usize,
+) -> Result<Vec<Found>, StoreError> {
     let sources = from.iter().filter(|f| include.source.is_none_or(|s| s.name == f.rtype)).map(|f| f.rid);
     let sources: Vec<i64> = sources.collect();
     if sources.is_empty() {
@@ -81,13 +93,18 @@ async fn referred(tx: &mut Tx, include: &Include, from: &[Found]) -> Result<Vec<
          (SELECT x.target_type, x.target_id FROM idx_reference x WHERE {}) AND {live} ORDER BY r.rid LIMIT {}",
         columns("r"),
         all(tests),
-        MOST + 1
+        most + 1
     );
     run(tx, text, compiler).await
 }
 
 /// What refers to `to`.
-async fn referrers(tx: &mut Tx, include: &Include, to: &[Found]) -> Result<Vec<Found>, StoreError> {
+async fn referrers(
+    tx: &mut Tx,
+    include: &Include,
+    to: &[Found],
+    most: usize,
+) -> Result<Vec<Found>, StoreError> {
     let wanted = target_type(include);
     let targets = to.iter().filter(|f| wanted.is_none_or(|t| t == f.rtype));
     let mut compiler = Compiler { sql: Sql::default(), now: 0 };
@@ -115,13 +132,13 @@ async fn referrers(tx: &mut Tx, include: &Include, to: &[Found]) -> Result<Vec<F
          ORDER BY r.rid LIMIT {}",
         columns("r"),
         all(tests),
-        MOST + 1
+        most + 1
     );
     run(tx, text, compiler).await
 }
 
 async fn run(tx: &mut Tx, text: String, compiler: Compiler) -> Result<Vec<Found>, StoreError> {
-    tx.all(AssertSqlSafe(text), compiler.sql.into_args()).await?.iter().map(found).collect()
+    Ok(gather(tx, &text, compiler.sql.into_args(), &Order::of_creation()).await?.found)
 }
 
 /// The types that an included resource may be of.

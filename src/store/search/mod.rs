@@ -6,17 +6,19 @@
 
 mod condition;
 mod driver;
+mod gather;
 mod include;
 mod order;
 mod sql;
 mod value;
 
-pub use include::included;
+pub use include::{Limits, included};
 
-use super::{Arg, Row, StoreError, Tx};
+use super::{Arg, StoreError, Tx};
 use crate::clock::Micros;
 use crate::fhir::search::SearchQuery;
 use crate::fhir::search::cursor::Position;
+use bytes::Bytes;
 use condition::Compiler;
 use order::Order;
 use sql::Sql;
@@ -34,7 +36,7 @@ pub struct Found {
     /// Its version.
     pub vid: i64,
     /// Canonical JSON.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// A page of matches.
@@ -44,24 +46,8 @@ pub struct Page {
     pub matches: Vec<Found>,
     /// Where the next page begins, if there is one.
     pub next: Option<Position>,
-}
-
-/// Columns that [`found`] reads, of alias `r`.
-fn columns(r: &str) -> String {
-    format!("{r}.rid, {r}.type, {r}.id, {r}.vid, {r}.body")
-}
-
-/// How many [`columns`] there are.
-const COLUMNS: usize = 5;
-
-fn found(row: &Row) -> Result<Found, StoreError> {
-    Ok(Found {
-        rid: row.int(0)?,
-        rtype: row.text(1)?,
-        id: row.text(2)?,
-        vid: row.int(3)?,
-        body: row.blob(4)?,
-    })
+    /// When the next hold of any appointment lapses, in the state that was read.
+    pub next_lapse: Option<Micros>,
 }
 
 /// A page of matches behind `after`; `now` is for `ap`.
@@ -72,13 +58,14 @@ pub async fn page(
     now: Micros,
 ) -> Result<Page, StoreError> {
     let order = Order::of(query);
-    let (text, args) = statement(query, &order, after, now);
-    let rows = tx.all(AssertSqlSafe(text), args).await?;
+    let (inner, args) = statement(query, &order, after, now);
+    let mut gathered = gather::gather(tx, &inner, args, &order).await?;
     let count = usize::try_from(query.count).unwrap_or(usize::MAX);
-    let last = rows.get(count.saturating_sub(1)).filter(|_| rows.len() > count);
-    let next = last.map(|last| order.position(last, COLUMNS)).transpose()?;
-    let matches = rows.iter().take(count).map(found).collect::<Result<_, _>>()?;
-    Ok(Page { matches, next })
+    let more = gathered.found.len() > count;
+    gathered.found.truncate(count);
+    gathered.positions.truncate(count);
+    let next = gathered.positions.pop().filter(|_| more);
+    Ok(Page { matches: gathered.found, next, next_lapse: gathered.next_lapse })
 }
 
 /// The statement of a page; it reads one match more, to know whether there is a next page.
@@ -96,23 +83,33 @@ fn statement(
         filter.push_str(" AND ");
         filter.push_str(&order.behind(&mut compiler.sql, &selection.about, &keys, after));
     }
-    let list: Vec<String> = std::iter::once(columns(&selection.about.alias)).chain(keys).collect();
+    let named = keys.iter().enumerate().map(|(i, key)| format!("{key} AS k{}", i + 1));
+    let list: Vec<String> = std::iter::once(gather::columns(&selection.about.alias)).chain(named).collect();
     let text = format!(
         "SELECT {} FROM {} WHERE {filter} ORDER BY {} LIMIT {}",
         list.join(", "),
         selection.from,
-        order.by(&selection.about, COLUMNS),
+        order.by(&selection.about, gather::COLUMNS),
         u64::from(query.count) + 1
     );
     (text, compiler.sql.into_args())
 }
 
-/// How many resources match.
-pub async fn count(tx: &mut Tx, query: &SearchQuery, now: Micros) -> Result<i64, StoreError> {
+/// How many resources match, and when the next hold lapses in the state that was read.
+pub async fn count(
+    tx: &mut Tx,
+    query: &SearchQuery,
+    now: Micros,
+) -> Result<(i64, Option<Micros>), StoreError> {
     let mut compiler = Compiler { sql: Sql::default(), now };
     let selection = compiler.select(&query.types, &query.conditions, false);
-    let text = format!("SELECT COUNT(*) FROM {} WHERE {}", selection.from, selection.filter);
-    tx.one(AssertSqlSafe(text), compiler.sql.into_args()).await?.int(0)
+    let text = format!(
+        "SELECT COUNT(*), (SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL) \
+         FROM {} WHERE {}",
+        selection.from, selection.filter
+    );
+    let row = tx.one(AssertSqlSafe(text), compiler.sql.into_args()).await?;
+    Ok((row.int(0)?, row.opt_int(1)?))
 }
 
 /// The logical ids of the first `limit` matches, in order of creation; for conditional interactions.

@@ -5,11 +5,18 @@ use super::sql::{Sql, all, any};
 use crate::fhir::registry::{ParamKind, SearchParam};
 use crate::fhir::search::cursor::{Key, Position};
 use crate::fhir::search::{Condition, SearchQuery, Test};
-use crate::store::{Row, StoreError};
 
 /// What matches are sorted by; the internal key always comes last.
 pub(super) struct Order {
     keys: Vec<OrderKey>,
+}
+
+/// How the values of a key are stored.
+#[derive(Clone, Copy)]
+pub(super) enum KeyKind {
+    Int,
+    Real,
+    Text,
 }
 
 struct OrderKey {
@@ -43,24 +50,39 @@ impl Order {
         self.keys.iter().any(|k| k.param.column.is_some_and(|c| matches!(c.table, "slot" | "appointment")))
     }
 
+    /// In order of creation.
+    pub(super) fn of_creation() -> Self {
+        Self { keys: Vec::new() }
+    }
+
     /// The SQL of each key.
     pub(super) fn expressions(&self, about: &About<'_>) -> Vec<String> {
         self.keys.iter().map(|key| key.expression(about)).collect()
     }
 
+    /// The kind of each key.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = KeyKind> {
+        self.keys.iter().map(OrderKey::kind)
+    }
+
     /// What follows ORDER BY, when `before` columns come before the keys.
     pub(super) fn by(&self, about: &About<'_>, before: usize) -> String {
-        let mut parts: Vec<String> = self
-            .keys
-            .iter()
-            .enumerate()
-            .map(|(i, key)| {
-                let direction = if key.descending { " DESC" } else { "" };
-                let nulls = if key.always { "" } else { " NULLS LAST" };
-                format!("{}{direction}{nulls}", before + i + 1)
-            })
-            .collect();
-        parts.push(tie(about));
+        self.terms(|i| (before + i + 1).to_string(), tie(about))
+    }
+
+    /// The same outside of the SELECT, which is called `m` and whose keys are called `k1`, `k2` and so on.
+    pub(super) fn again(&self, m: &str) -> String {
+        self.terms(|i| format!("{m}.k{}", i + 1), format!("{m}.rid"))
+    }
+
+    fn terms(&self, name: impl Fn(usize) -> String, tie: String) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        for (i, key) in self.keys.iter().enumerate() {
+            let direction = if key.descending { " DESC" } else { "" };
+            let nulls = if key.always { "" } else { " NULLS LAST" };
+            parts.push(format!("{}{direction}{nulls}", name(i)));
+        }
+        parts.push(tie);
         parts.join(", ")
     }
 
@@ -95,12 +117,6 @@ impl Order {
         equal.push(format!("{} > {}", tie(about), sql.bind(position.rid)));
         ways.push(all(equal));
         all(bound.into_iter().chain([any(ways)]).collect())
-    }
-
-    /// The place of a row whose keys start at column `from`.
-    pub(super) fn position(&self, row: &Row, from: usize) -> Result<Position, StoreError> {
-        let keys = self.keys.iter().enumerate().map(|(i, key)| key.value(row, from + i));
-        Ok(Position { keys: keys.collect::<Result<_, _>>()?, rid: row.int(0)? })
     }
 }
 
@@ -162,18 +178,11 @@ impl OrderKey {
         )
     }
 
-    fn value(&self, row: &Row, column: usize) -> Result<Key, StoreError> {
-        let text = matches!(
-            self.param.kind,
-            ParamKind::Token | ParamKind::Reference | ParamKind::String | ParamKind::Uri
-        );
-        let real = matches!(self.param.kind, ParamKind::Quantity | ParamKind::Special);
-        Ok(if text {
-            row.opt_text(column)?.map_or(Key::Null, Key::Text)
-        } else if real {
-            row.opt_real(column)?.map_or(Key::Null, Key::Real)
-        } else {
-            row.opt_int(column)?.map_or(Key::Null, Key::Int)
-        })
+    fn kind(&self) -> KeyKind {
+        match self.param.kind {
+            ParamKind::Token | ParamKind::Reference | ParamKind::String | ParamKind::Uri => KeyKind::Text,
+            ParamKind::Quantity | ParamKind::Special => KeyKind::Real,
+            ParamKind::Date => KeyKind::Int,
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Chains, `_has` and includes.
 
 use super::{assert_found, entries};
-use crate::support::{Client, TestApp, both_engines, clinic};
+use crate::support::{Client, Database, Engine, TestApp, both_engines, clinic};
 use serde_json::json;
+use slotwright::clock::Clock;
 
 async fn seed(app: &Client) {
     clinic::seed(app).await;
@@ -77,5 +78,17 @@ both_engines! {
             assert_eq!(included, *expected, "{search}");
             assert!(!entries(&reply, "match").is_empty(), "{search}");
         }
+    }
+
+    async fn includes_stop_at_their_limits(engine: Engine) {
+        let limits = [("SLOTWRIGHT_FHIR__MAX_INCLUDES", "2"), ("SLOTWRIGHT_FHIR__MAX_INCLUDE_DEPTH", "1")];
+        let app = TestApp::start_with(Database::create(engine).await, Clock::system(), &limits).await;
+        let app = app.client();
+        seed(&app).await;
+        let shallow = app.get("Organization?_id=low&_include:iterate=Organization:partof").await.is(200);
+        assert_eq!(entries(&shallow, "include"), ["Organization/mid"]);
+        let cut = app.get("Appointment?_include=*").await.is(200);
+        assert_eq!(entries(&cut, "include").len(), 2);
+        assert!(cut.to_string().contains("not every included resource fits"), "{cut}");
     }
 }
