@@ -17,12 +17,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("fhir", &["clock"]),
     // Of the clock, the pure modules use the unit of time and its text; see `PURE`.
     ("scheduling", &["fhir", "clock"]),
-    ("store", &["fhir", "scheduling", "clock", "config"]),
-    ("app", &["store", "fhir", "scheduling", "clock", "config"]),
-    ("http", &["app", "fhir", "config", "telemetry", "clock"]),
+    // Likewise told the time, and given what it needs to decide.
+    ("auth", &["fhir", "clock"]),
+    ("store", &["auth", "fhir", "scheduling", "clock", "config"]),
+    ("app", &["store", "auth", "fhir", "scheduling", "clock", "config"]),
+    ("http", &["app", "auth", "fhir", "config", "telemetry", "clock"]),
     ("worker", &["app", "store", "clock"]),
-    ("sandbox", &["app", "store", "fhir", "scheduling", "clock", "config", "http", "telemetry", "worker"]),
-    ("cli", &["app", "store", "fhir", "clock", "config", "http", "sandbox", "telemetry", "worker"]),
+    (
+        "sandbox",
+        &["app", "auth", "store", "fhir", "scheduling", "clock", "config", "http", "telemetry", "worker"],
+    ),
+    ("cli", &["app", "auth", "store", "fhir", "clock", "config", "http", "sandbox", "telemetry", "worker"]),
     ("main", &["cli"]),
 ];
 
@@ -34,7 +39,7 @@ const FENCES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without I/O, which are told the time.
-const PURE: &[&str] = &["fhir", "scheduling"];
+const PURE: &[&str] = &["fhir", "scheduling", "auth"];
 
 #[test]
 fn modules_import_only_what_the_design_allows() {
