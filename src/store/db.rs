@@ -1,8 +1,8 @@
 //! One connection of either engine, its parameters and its rows.
 
 use super::StoreError;
-use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Row as _, SqlSafeStr, Sqlite, SqliteConnection, Transaction};
+use super::pool::Held;
+use sqlx::{Postgres, Row as _, SqlSafeStr, Sqlite, SqliteConnection};
 
 /// Which database is behind the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,18 @@ enum Inner {
     Postgres(sqlx::postgres::PgRow),
 }
 
+impl From<sqlx::sqlite::SqliteRow> for Row {
+    fn from(row: sqlx::sqlite::SqliteRow) -> Self {
+        Self(Inner::Sqlite(row))
+    }
+}
+
+impl From<sqlx::postgres::PgRow> for Row {
+    fn from(row: sqlx::postgres::PgRow) -> Self {
+        Self(Inner::Postgres(row))
+    }
+}
+
 macro_rules! getters {
     ($($(#[$doc:meta])* $name:ident -> $type:ty;)*) => { $(
         $(#[$doc])*
@@ -136,15 +148,8 @@ pub struct Tx(pub(super) Conn);
 #[derive(Debug)]
 pub(super) enum Conn {
     SqliteWriter(SqliteConnection),
-    Sqlite(PoolConnection<Sqlite>),
-    SqliteSnapshot(Transaction<'static, Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-    PostgresTransaction(Transaction<'static, Postgres>),
-}
-
-enum Either<'c> {
-    Sqlite(&'c mut SqliteConnection),
-    Postgres(&'c mut sqlx::PgConnection),
+    Sqlite(Held<Sqlite>),
+    Postgres(Held<Postgres>),
 }
 
 /// Binds every argument; the two engines' query types share no trait that could do it once.
@@ -166,35 +171,41 @@ macro_rules! bound {
     }};
 }
 
+/// Runs a statement on whichever connection this is, and takes up what it gave.
+macro_rules! on_connection {
+    ($tx:expr, |$connection:ident| $run:expr, |$given:ident| $take:expr) => {
+        match &mut $tx.0 {
+            Conn::SqliteWriter($connection) => {
+                let $given = $run.await?;
+                $take
+            }
+            Conn::Sqlite(held) => {
+                let $given = held.run(async |$connection| $run.await).await?;
+                $take
+            }
+            Conn::Postgres(held) => {
+                let $given = held.run(async |$connection| $run.await).await?;
+                $take
+            }
+        }
+    };
+}
+
 impl Tx {
     /// The engine behind this connection.
     pub fn engine(&self) -> Engine {
         match self.0 {
-            Conn::SqliteWriter(_) | Conn::Sqlite(_) | Conn::SqliteSnapshot(_) => Engine::Sqlite,
-            Conn::Postgres(_) | Conn::PostgresTransaction(_) => Engine::Postgres,
-        }
-    }
-
-    fn connection(&mut self) -> Either<'_> {
-        match &mut self.0 {
-            Conn::SqliteWriter(connection) => Either::Sqlite(connection),
-            Conn::Sqlite(connection) => Either::Sqlite(connection),
-            Conn::SqliteSnapshot(transaction) => Either::Sqlite(transaction),
-            Conn::Postgres(connection) => Either::Postgres(connection),
-            Conn::PostgresTransaction(transaction) => Either::Postgres(transaction),
+            Conn::SqliteWriter(_) | Conn::Sqlite(_) => Engine::Sqlite,
+            Conn::Postgres(_) => Engine::Postgres,
         }
     }
 
     /// All rows of a statement.
     pub async fn all(&mut self, sql: impl SqlSafeStr, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
-        Ok(match self.connection() {
-            Either::Sqlite(c) => {
-                bound!(sql, args).fetch_all(c).await?.into_iter().map(|r| Row(Inner::Sqlite(r))).collect()
-            }
-            Either::Postgres(c) => {
-                bound!(sql, args).fetch_all(c).await?.into_iter().map(|r| Row(Inner::Postgres(r))).collect()
-            }
-        })
+        let rows = on_connection!(self, |c| bound!(sql, args).fetch_all(c), |rows| {
+            rows.into_iter().map(Row::from).collect()
+        });
+        Ok(rows)
     }
 
     /// The first row of a statement, if any.
@@ -203,12 +214,7 @@ impl Tx {
         sql: impl SqlSafeStr,
         args: Vec<Arg>,
     ) -> Result<Option<Row>, StoreError> {
-        Ok(match self.connection() {
-            Either::Sqlite(c) => bound!(sql, args).fetch_optional(c).await?.map(|r| Row(Inner::Sqlite(r))),
-            Either::Postgres(c) => {
-                bound!(sql, args).fetch_optional(c).await?.map(|r| Row(Inner::Postgres(r)))
-            }
-        })
+        Ok(on_connection!(self, |c| bound!(sql, args).fetch_optional(c), |row| row.map(Row::from)))
     }
 
     /// The one row of a statement that always has one.
@@ -220,19 +226,13 @@ impl Tx {
 
     /// How many rows a statement changed.
     pub async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Arg>) -> Result<u64, StoreError> {
-        Ok(match self.connection() {
-            Either::Sqlite(c) => bound!(sql, args).execute(c).await?.rows_affected(),
-            Either::Postgres(c) => bound!(sql, args).execute(c).await?.rows_affected(),
-        })
+        Ok(on_connection!(self, |c| bound!(sql, args).execute(c), |done| done.rows_affected()))
     }
 
     /// Whether the engine accepts the statement (used by the test that prepares all of them).
     pub async fn prepare(&mut self, sql: impl SqlSafeStr) -> Result<(), StoreError> {
         use sqlx::Executor;
-        match self.connection() {
-            Either::Sqlite(c) => drop(c.prepare(sql.into_sql_str()).await?),
-            Either::Postgres(c) => drop(c.prepare(sql.into_sql_str()).await?),
-        }
+        on_connection!(self, |c| c.prepare(sql.into_sql_str()), |statement| drop(statement));
         Ok(())
     }
 }

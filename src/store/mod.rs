@@ -10,6 +10,7 @@ pub mod history;
 pub mod idempotency;
 pub mod index;
 pub mod ledger;
+mod pool;
 pub mod resource;
 pub mod sandbox;
 pub mod scheduling;
@@ -22,9 +23,10 @@ pub use error::StoreError;
 use crate::config::Database;
 use db::Conn;
 use futures_util::future::BoxFuture;
-use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use pool::{Connections, Held};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, Postgres, Sqlite};
 use std::str::FromStr;
 use std::time::Duration;
 use writer::Writer;
@@ -43,8 +45,8 @@ pub struct Store {
 
 #[derive(Clone, Debug)]
 enum Pool {
-    Sqlite { readers: sqlx::SqlitePool, writer: Writer },
-    Postgres(sqlx::PgPool),
+    Sqlite { readers: Connections<Sqlite>, writer: Writer },
+    Postgres(Connections<Postgres>),
 }
 
 /// What a write may do, known before it begins.
@@ -90,14 +92,13 @@ impl Store {
 
     async fn open_postgres(url: &str, settings: &Database) -> Result<Pool, StoreError> {
         let options = PgConnectOptions::from_str(url)?.application_name("slotwright");
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.max_connections)
-            .acquire_timeout(settings.acquire_timeout)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await?;
-        POSTGRES_MIGRATIONS.run(&pool).await.map_err(|e| StoreError::Other(e.to_string()))?;
-        Ok(Pool::Postgres(pool))
+        let mut connection = sqlx::PgConnection::connect_with(&options).await?;
+        POSTGRES_MIGRATIONS
+            .run_direct(None, &mut connection, false)
+            .await
+            .map_err(|e| StoreError::Other(e.to_string()))?;
+        connection.close().await?;
+        Ok(Pool::Postgres(Connections::open(options, settings).await?))
     }
 
     async fn open_sqlite(url: &str, settings: &Database) -> Result<Pool, StoreError> {
@@ -117,12 +118,8 @@ impl Store {
             .run_direct(None, &mut connection, false)
             .await
             .map_err(|e| StoreError::Other(e.to_string()))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(settings.max_connections)
-            .acquire_timeout(settings.acquire_timeout)
-            .test_before_acquire(false)
-            .connect_with(options.read_only(true).create_if_missing(false))
-            .await?;
+        let options = options.read_only(true).create_if_missing(false);
+        let readers = Connections::open(options, settings).await?;
         Ok(Pool::Sqlite { readers, writer: Writer::start(connection) })
     }
 
@@ -137,19 +134,20 @@ impl Store {
     /// A connection for a single statement that reads.
     pub async fn reader(&self) -> Result<Tx, StoreError> {
         Ok(Tx(match &self.pool {
-            Pool::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
-            Pool::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+            Pool::Sqlite { readers, .. } => Conn::Sqlite(readers.get().await?),
+            Pool::Postgres(connections) => Conn::Postgres(connections.get().await?),
         }))
     }
 
     /// A connection on which several statements read one consistent state.
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.pool {
-            Pool::Sqlite { readers, .. } => Conn::SqliteSnapshot(readers.begin().await?),
-            Pool::Postgres(pool) => {
-                Conn::PostgresTransaction(pool.begin_with(dialect::BEGIN_SNAPSHOT).await?)
-            }
-        }))
+        let mut tx = self.reader().await?;
+        match &mut tx.0 {
+            Conn::Sqlite(held) => held.begin("BEGIN").await?,
+            Conn::Postgres(held) => held.begin(dialect::BEGIN_SNAPSHOT).await?,
+            Conn::SqliteWriter(_) => {}
+        }
+        Ok(tx)
     }
 
     /// Carries out `work` in one transaction and returns once it is durable.
@@ -164,8 +162,8 @@ impl Store {
     {
         match &self.pool {
             Pool::Sqlite { writer, .. } => writer.write(work).await,
-            Pool::Postgres(pool) => {
-                let task = tokio::spawn(write_postgres(pool.clone(), intent, work));
+            Pool::Postgres(connections) => {
+                let task = tokio::spawn(write_postgres(connections.clone(), intent, work));
                 task.await.unwrap_or_else(|e| Err(StoreError::Other(e.to_string()).into()))
             }
         }
@@ -180,19 +178,19 @@ impl Store {
     pub async fn close(&self) {
         match &self.pool {
             Pool::Sqlite { readers, .. } => readers.close().await,
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres(connections) => connections.close().await,
         }
     }
 }
 
-async fn write_postgres<F, T, E>(pool: sqlx::PgPool, intent: Intent, work: F) -> Result<T, E>
+async fn write_postgres<F, T, E>(connections: Connections<Postgres>, intent: Intent, work: F) -> Result<T, E>
 where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     E: From<StoreError> + Retry,
 {
     let mut attempt = 1;
     loop {
-        match write_postgres_once(&pool, intent, &work).await {
+        match write_postgres_once(connections.get().await?, intent, &work).await {
             Err(error) if error.may_retry() && attempt < ATTEMPTS => {
                 // Growing pauses let the winners finish first.
                 tokio::time::sleep(Duration::from_millis(u64::from(attempt * attempt))).await;
@@ -203,16 +201,16 @@ where
     }
 }
 
-async fn write_postgres_once<F, T, E>(pool: &sqlx::PgPool, intent: Intent, work: &F) -> Result<T, E>
+async fn write_postgres_once<F, T, E>(mut held: Held<Postgres>, intent: Intent, work: &F) -> Result<T, E>
 where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     E: From<StoreError>,
 {
-    let begun = pool.begin_with(dialect::begin(intent)).await.map_err(StoreError::from)?;
-    let mut tx = Tx(Conn::PostgresTransaction(begun));
+    held.begin(dialect::begin(intent)).await.map_err(StoreError::from)?;
+    let mut tx = Tx(Conn::Postgres(held));
     let answer = work(&mut tx).await?;
-    if let Tx(Conn::PostgresTransaction(transaction)) = tx {
-        transaction.commit().await.map_err(StoreError::from)?;
+    if let Conn::Postgres(held) = &mut tx.0 {
+        held.commit().await.map_err(StoreError::from)?;
     }
     Ok(answer)
 }

@@ -7,6 +7,7 @@
 mod support;
 
 mod bundle;
+mod connections;
 mod crash;
 mod examples;
 mod http;
