@@ -7,6 +7,7 @@ pub mod execute;
 pub mod history;
 pub mod idempotent;
 pub mod operation;
+pub mod outbound;
 pub mod read;
 mod references;
 pub mod search;
@@ -21,6 +22,7 @@ use crate::fhir::outcome::Issue;
 use crate::fhir::validate::Validator;
 use crate::store::{Intent, Store, StoreError};
 use bytes::Bytes;
+use outbound::Outbound;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 
@@ -37,6 +39,8 @@ pub struct App {
     pub validator: Arc<Validator>,
     /// Key that signs paging links.
     pub link_key: Arc<[u8; 32]>,
+    /// Documents that others publish.
+    pub outbound: Outbound,
 }
 
 impl App {
@@ -54,7 +58,9 @@ impl App {
             .await?;
         let link_key = <[u8; 32]>::try_from(link_key.as_slice()).unwrap_or(fresh);
         let validator = Validator::new().map_err(StoreError::Other)?;
-        Ok(Self { store, clock, config, validator: Arc::new(validator), link_key: Arc::new(link_key) })
+        let outbound = Outbound::new(&config.outbound, clock.clone()).map_err(StoreError::Other)?;
+        let (validator, link_key) = (Arc::new(validator), Arc::new(link_key));
+        Ok(Self { store, clock, config, validator, link_key, outbound })
     }
 }
 

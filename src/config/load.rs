@@ -93,6 +93,7 @@ impl Config {
                 references: section(&merged, "references", &mut problems)?,
                 booking: section(&merged, "booking", &mut problems)?,
                 idempotency: section(&merged, "idempotency", &mut problems)?,
+                outbound: section(&merged, "outbound", &mut problems)?,
                 log: section(&merged, "log", &mut problems)?,
             })
         })();

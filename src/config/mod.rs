@@ -13,6 +13,7 @@ pub use units::Size;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The commented defaults, which list every key.
@@ -33,6 +34,8 @@ pub struct Config {
     pub booking: Booking,
     /// `Idempotency-Key`.
     pub idempotency: Idempotency,
+    /// Documents fetched from others.
+    pub outbound: Outbound,
     /// Logs.
     pub log: Log,
 }
@@ -159,6 +162,17 @@ pub struct Idempotency {
     /// How long an answer is kept.
     #[serde(deserialize_with = "units::duration")]
     pub keep: Duration,
+}
+
+/// `[outbound]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbound {
+    /// Hosts (`host` or `host:port`) that may be reached by plain http and on addresses that are not public.
+    pub allow: Vec<String>,
+    /// PEM file of certificates that are trusted beside the system's.
+    #[serde(deserialize_with = "units::optional_path")]
+    pub roots: Option<PathBuf>,
 }
 
 /// `[log]`

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A number of bytes, written `65536`, `"64KiB"` or `"4MiB"`.
@@ -76,6 +77,12 @@ pub fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     let text = String::deserialize(deserializer)?;
     let text = text.trim().trim_end_matches('/');
     Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// A path; empty means none.
+pub fn optional_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok((!text.is_empty()).then(|| text.into()))
 }
 
 /// An address; empty means none.
