@@ -1,5 +1,7 @@
 //! The command line: what `main` runs. Errors are one clear message, never a backtrace.
 
+mod user;
+
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -46,6 +48,9 @@ enum Command {
     },
     /// Bring the tables of the database up to date, and do nothing else
     Migrate(Settings),
+    /// Look after accounts and roles
+    #[command(subcommand)]
+    User(user::UserCommand),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +97,7 @@ impl Command {
             Self::Sandbox { options, settings } => Ok(sandbox::run(options, settings.load()?).await?),
             Self::Check(settings) => check(settings.load()?).await,
             Self::Openapi { file, check } => openapi(&file, check),
+            Self::User(command) => command.run().await,
             Self::Migrate(settings) => {
                 let config = settings.load()?;
                 Store::open(config.database.url.expose_secret(), &config.database).await?.close().await;

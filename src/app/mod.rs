@@ -1,5 +1,6 @@
 //! Use cases: one function, one transaction.
 
+pub mod account;
 pub mod booking;
 pub mod bundle;
 pub mod check;

@@ -94,6 +94,7 @@ impl Config {
                 booking: section(&merged, "booking", &mut problems)?,
                 idempotency: section(&merged, "idempotency", &mut problems)?,
                 outbound: section(&merged, "outbound", &mut problems)?,
+                sign_in: section(&merged, "sign_in", &mut problems)?,
                 log: section(&merged, "log", &mut problems)?,
             })
         })();

@@ -36,6 +36,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// Documents fetched from others.
     pub outbound: Outbound,
+    /// Sessions of people.
+    pub sign_in: SignIn,
     /// Logs.
     pub log: Log,
 }
@@ -173,6 +175,21 @@ pub struct Outbound {
     /// PEM file of certificates that are trusted beside the system's.
     #[serde(deserialize_with = "units::optional_path")]
     pub roots: Option<PathBuf>,
+}
+
+/// `[sign_in]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// A session ends when it was not used for so long.
+    #[serde(deserialize_with = "units::duration")]
+    pub idle: Duration,
+    /// A session ends after so long, however much it was used.
+    #[serde(deserialize_with = "units::duration")]
+    pub limit: Duration,
+    /// How long a sign-in is good enough for a sensitive act.
+    #[serde(deserialize_with = "units::duration")]
+    pub recent: Duration,
 }
 
 /// `[log]`

@@ -78,6 +78,11 @@ fn fhir(config: &Config, found: &mut Vec<String>) {
         found.push("booking.hold: must not be longer than booking.hold_max".to_owned());
     }
     positive("idempotency.keep", config.idempotency.keep, found);
+    positive("sign_in.idle", config.sign_in.idle, found);
+    positive("sign_in.recent", config.sign_in.recent, found);
+    if config.sign_in.limit < config.sign_in.idle {
+        found.push("sign_in.limit: must not be shorter than sign_in.idle".to_owned());
+    }
     if !is_filter(&config.log.level) {
         found.push(format!("log.level: \"{}\" is not a level or filter", config.log.level));
     }

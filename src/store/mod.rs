@@ -2,6 +2,7 @@
 //!
 //! One SQL text serves both engines; the few statements that need two live in `dialect.rs`.
 
+pub mod account;
 pub mod check;
 mod db;
 mod dialect;
@@ -218,6 +219,7 @@ where
 /// Every static statement with its name, for the test that prepares them all on both engines.
 pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
     [
+        account::statements().as_slice(),
         check::STATEMENTS,
         history::STATEMENTS,
         idempotency::STATEMENTS,

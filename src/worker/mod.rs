@@ -1,13 +1,13 @@
 //! Background work. It starts from rows that a transaction wrote, never from memory, so a crash loses none
 //! of it and any replica may do it.
 
-use crate::app::{App, booking, idempotent};
+use crate::app::{App, account, booking, idempotent};
 use std::time::Duration;
 
 /// How often lapsed holds are tidied away. Queries do not depend on it: a lapsed hold is free at once.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Tidies until the task is dropped: cancels lapsed holds, forgets old idempotency keys.
+/// Tidies until the task is dropped: cancels lapsed holds, forgets old idempotency keys and sessions.
 pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -18,6 +18,9 @@ pub async fn run(app: App) {
         }
         if let Err(error) = idempotent::forget_old(&app).await {
             tracing::warn!(%error, "old idempotency keys could not be forgotten; trying again");
+        }
+        if let Err(error) = account::forget_old(&app).await {
+            tracing::warn!(%error, "old sessions could not be forgotten; trying again");
         }
     }
 }

@@ -1,0 +1,108 @@
+//! People's accounts: making them, signing in and out, their roles, the review of who may what.
+
+mod attempt;
+mod manage;
+mod password;
+mod review;
+mod second_factor;
+mod session;
+mod sign_in;
+
+pub use attempt::Origin;
+pub use manage::{
+    Change, NewAccount, change, create, disable, enable, generated_password, get, give_role, list,
+    set_password, take_role,
+};
+pub use password::change as change_password;
+pub use review::{Reviewed, csv, json, review};
+pub use second_factor::{Enrolment, confirm, enrol, remove, renew_recovery_codes};
+pub use session::{Live, principal, session_of, sign_out};
+pub use sign_in::{NewSession, SignedIn, sign_in, verify_second_factor};
+
+use crate::app::App;
+use crate::auth::lockout;
+use crate::auth::password::Weakness;
+use crate::clock::Micros;
+use crate::store::account as table;
+use crate::store::{Intent, Retry, StoreError};
+use unicode_normalization::UnicodeNormalization;
+
+/// Longest username and name, in characters.
+const LONGEST_NAME: usize = 128;
+/// How long a sign-in may wait for its second factor.
+const STEP: Micros = 10 * 60 * 1_000_000;
+
+/// Why something about an account was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Username, password or code: which, nobody is told.
+    #[error("the sign-in is not right")]
+    Wrong,
+    /// Too many attempts.
+    #[error("too many attempts")]
+    Wait {
+        /// When the next one is taken.
+        until: Micros,
+    },
+    /// The sign-in took too long, or was completed already.
+    #[error("the sign-in has lapsed")]
+    Lapsed,
+    /// The password can't be chosen.
+    #[error("{0}")]
+    Weak(Weakness),
+    /// The username is in use.
+    #[error("the username is taken")]
+    Taken,
+    /// There is no such account.
+    #[error("there is no such account")]
+    Unknown,
+    /// A value that can't be taken; says which, and what would be right.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Retry for AccountError {
+    fn may_retry(&self) -> bool {
+        matches!(self, Self::Store(error) if error.may_retry())
+    }
+}
+
+impl AccountError {
+    /// Something of ours is broken; the text is for the log.
+    fn broken(reason: impl std::fmt::Display) -> Self {
+        Self::Store(StoreError::Other(reason.to_string()))
+    }
+}
+
+/// A username as it is stored and compared: two that look alike to a reader are one.
+pub fn folded(username: &str) -> String {
+    username.trim().nfkc().collect::<String>().to_lowercase()
+}
+
+/// A fresh secret of 256 bits, written for a cookie.
+fn fresh(app: &App) -> Result<String, AccountError> {
+    let random = app.clock.random_bytes::<32>().map_err(AccountError::broken)?;
+    Ok(crate::auth::secret::written(&random))
+}
+
+/// Forgets what no longer matters: old failures, half sign-ins, sessions that ended long ago.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_old(app: &App) -> Result<(), AccountError> {
+    let now = app.clock.now();
+    // A session stays some days longer, for those who ask what it did.
+    let (failures, steps, sessions) = (now - lockout::FORGET, now, now - 7 * lockout::FORGET);
+    if !table::any_old(&mut app.store.reader().await?, failures, steps, sessions).await? {
+        return Ok(());
+    }
+    let work = app.store.write(Intent::Upsert, move |tx| {
+        Box::pin(
+            async move { Ok::<_, AccountError>(table::forget_old(tx, failures, steps, sessions).await?) },
+        )
+    });
+    work.await
+}
