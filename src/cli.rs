@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+mod keys;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A FHIR R4 scheduling server that never sells a minute twice.
@@ -46,6 +48,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// The keys that sign tokens
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
     /// Bring the tables of the database up to date, and do nothing else
     Migrate(Settings),
     /// Look after accounts and roles
@@ -96,6 +101,7 @@ impl Command {
             Self::Serve(settings) => serve(settings.load()?).await,
             Self::Sandbox { options, settings } => Ok(sandbox::run(options, settings.load()?).await?),
             Self::Check(settings) => check(settings.load()?).await,
+            Self::Key(command) => command.run(),
             Self::Openapi { file, check } => openapi(&file, check),
             Self::User(command) => command.run().await,
             Self::Migrate(settings) => {
@@ -127,6 +133,7 @@ fn openapi(file: &Path, check: bool) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::start(&config.log)?;
     let app = App::start(Arc::new(config), Clock::system()).await?;
+    app.keys.check()?;
     let listener = http::bind(app.config.server.listen).await?;
     tracing::info!(
         "listening on http://{}/fhir (loopback only: this version has no access control)",

@@ -67,10 +67,10 @@ async fn compare(client: &Client, path: &str, seconds: u64) -> (f64, f64) {
     let url = format!("{}/{path}", client.base());
     // Both are warm before they are measured.
     for url in [&url, &bare.url] {
-        wrk::load(url, 1, None);
+        wrk::load(client, url, 1, None);
     }
-    let ours = wrk::load(&url, seconds, None);
-    let theirs = wrk::load(&bare.url, seconds, None);
+    let ours = wrk::load(client, &url, seconds, None);
+    let theirs = wrk::load(client, &bare.url, seconds, None);
     assert_eq!((ours.failed, theirs.failed), (0, 0), "{path}");
     eprintln!(
         "{path}: {} bytes, {:.0}/s, bare {:.0}/s",
@@ -89,7 +89,7 @@ fn book(client: &Client, seconds: u64) -> f64 {
     }
     let mut script = tempfile::NamedTempFile::with_suffix(".lua").expect("a script");
     script.write_all(wrk::post_each_line(bodies.path()).as_bytes()).expect("a script");
-    let booked = wrk::load(&format!("{}/Appointment", client.base()), seconds, Some(script.path()));
+    let booked = wrk::load(client, &format!("{}/Appointment", client.base()), seconds, Some(script.path()));
     assert_eq!(booked.failed, 0, "every booking succeeds: {booked:?}");
     booked.per_second
 }

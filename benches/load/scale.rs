@@ -35,11 +35,11 @@ async fn rate(engine: Engine, slots: usize, booked: usize) -> f64 {
     let found = server.client().get(data::CLINIC_DAY).await.is(200).ids().len();
     assert_eq!(found, data::A_DAY, "a clinic day");
     let url = format!("{}/{}", server.client().base(), data::CLINIC_DAY);
-    wrk::load(&url, 1, None);
+    wrk::load(&server.client(), &url, 1, None);
     // The least disturbed of three.
     let mut best = 0.0_f64;
     for _ in 0..3 {
-        let measured = wrk::load(&url, seconds_each(), None);
+        let measured = wrk::load(&server.client(), &url, seconds_each(), None);
         assert_eq!(measured.failed, 0);
         best = best.max(measured.per_second);
     }

@@ -22,10 +22,11 @@ pub async fn measure(users: u64, think: Duration) {
         let server = ServerProcess::start(&database).await;
         data::seed(&server.client(), 20_000, 20_000).await;
         let address = server.client().root().trim_start_matches("http://").to_owned();
+        let authorization = server.client().authorization();
         let errors = Arc::new(AtomicU64::new(0));
         let mut all = JoinSet::new();
         for user in 0..users {
-            all.spawn(visit(address.clone(), user, think, Arc::clone(&errors)));
+            all.spawn(visit(address.clone(), authorization.clone(), user, think, Arc::clone(&errors)));
         }
         let mut waits: Vec<Duration> = all.join_all().await.into_iter().flatten().collect();
         waits.sort_unstable();
@@ -42,7 +43,13 @@ pub async fn measure(users: u64, think: Duration) {
 }
 
 /// One user on one connection: searches a day, then reads a slot, and so on.
-async fn visit(address: String, user: u64, think: Duration, errors: Arc<AtomicU64>) -> Vec<Duration> {
+async fn visit(
+    address: String,
+    authorization: String,
+    user: u64,
+    think: Duration,
+    errors: Arc<AtomicU64>,
+) -> Vec<Duration> {
     let mut waits = Vec::new();
     let begun = Instant::now();
     // A spread that needs no source of chance: low-discrepancy steps of the golden ratio.
@@ -58,7 +65,7 @@ async fn visit(address: String, user: u64, think: Duration, errors: Arc<AtomicU6
         let path = if search { data::CLINIC_DAY.to_owned() } else { format!("Slot/slot-{}", user % 20_000) };
         search = !search;
         let asked = Instant::now();
-        let Ok(200) = ask(&mut stream, &address, &path).await else {
+        let Ok(200) = ask(&mut stream, &address, &authorization, &path).await else {
             errors.fetch_add(1, Ordering::Relaxed);
             return waits;
         };
@@ -70,8 +77,9 @@ async fn visit(address: String, user: u64, think: Duration, errors: Arc<AtomicU6
 }
 
 /// One request and its whole answer; the status.
-async fn ask(stream: &mut TcpStream, host: &str, path: &str) -> std::io::Result<u16> {
-    let request = format!("GET /fhir/{path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+async fn ask(stream: &mut TcpStream, host: &str, authorization: &str, path: &str) -> std::io::Result<u16> {
+    let request =
+        format!("GET /fhir/{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut got = Vec::with_capacity(4096);
     loop {

@@ -1,5 +1,6 @@
 //! Runs wrk and reads what it says.
 
+use crate::support::Client;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,9 +16,10 @@ pub struct Measured {
     pub failed: u64,
 }
 
-/// Loads `url` for `seconds`, with a Lua script where more than a GET is needed.
-pub fn load(url: &str, seconds: u64, script: Option<&Path>) -> Measured {
+/// Loads `url` for `seconds` with the token of `client`, and with a Lua script where more than a GET is needed.
+pub fn load(client: &Client, url: &str, seconds: u64, script: Option<&Path>) -> Measured {
     let mut command = Command::new("wrk");
+    command.args(["-H", &format!("Authorization: {}", client.authorization())]);
     command.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "--timeout", "20s"]);
     if let Some(script) = script {
         command.arg("-s").arg(script);

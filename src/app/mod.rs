@@ -7,6 +7,7 @@ pub mod check;
 pub mod execute;
 pub mod history;
 pub mod idempotent;
+pub mod oauth;
 pub mod operation;
 pub mod outbound;
 pub mod read;
@@ -17,6 +18,7 @@ pub mod write;
 
 pub use execute::execute;
 
+use crate::auth::principal::Principal;
 use crate::clock::{Clock, Micros};
 use crate::config::Config;
 use crate::fhir::outcome::Issue;
@@ -42,6 +44,19 @@ pub struct App {
     pub link_key: Arc<[u8; 32]>,
     /// Documents that others publish.
     pub outbound: Outbound,
+    /// Keys that sign tokens.
+    pub keys: oauth::keys::KeyRing,
+    /// Whether this is a sandbox.
+    pub mode: Mode,
+}
+
+/// Who is let in without an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nobody.
+    Production,
+    /// Whoever reaches the sandbox, which holds made-up data and listens on loopback. No setting leads here.
+    Sandbox,
 }
 
 impl App {
@@ -60,8 +75,23 @@ impl App {
         let link_key = <[u8; 32]>::try_from(link_key.as_slice()).unwrap_or(fresh);
         let validator = Validator::new().map_err(StoreError::Other)?;
         let outbound = Outbound::new(&config.outbound, clock.clone()).map_err(StoreError::Other)?;
-        let (validator, link_key) = (Arc::new(validator), Arc::new(link_key));
-        Ok(Self { store, clock, config, validator, link_key, outbound })
+        let keys = oauth::keys::KeyRing::new(config.auth.keys.clone(), clock.clone());
+        Ok(Self {
+            store,
+            clock,
+            config,
+            validator: Arc::new(validator),
+            link_key: Arc::new(link_key),
+            outbound,
+            keys,
+            mode: Mode::Production,
+        })
+    }
+
+    /// The same, letting in whoever reaches it without an access token.
+    #[must_use]
+    pub fn as_sandbox(self) -> Self {
+        Self { mode: Mode::Sandbox, ..self }
     }
 }
 
@@ -70,6 +100,8 @@ impl App {
 pub struct Context {
     /// Public base of the FHIR endpoint without a trailing slash, such as `http://127.0.0.1:8080/fhir`.
     pub base: String,
+    /// Who asks.
+    pub principal: Principal,
     /// `X-Request-Id`, given or minted.
     pub request_id: String,
     /// `Prefer: handling=strict`.

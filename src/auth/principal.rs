@@ -99,3 +99,36 @@ pub struct Principal {
     /// `jti` of the token.
     pub token: Option<String>,
 }
+
+impl Principal {
+    /// This server's own work, by its name.
+    pub fn server(name: &'static str) -> Self {
+        Self {
+            who: Who::Server(name),
+            roles: vec![RoleGrant { role: Role::System, organization: None }],
+            scopes: None,
+            ..Self::default()
+        }
+    }
+
+    /// Whoever uses the sandbox without an access token.
+    pub fn sandbox() -> Self {
+        Self { who: Who::Sandbox, ..Self::server("sandbox") }
+    }
+}
+
+impl Default for Principal {
+    /// Nobody: no role and no scope.
+    fn default() -> Self {
+        Self {
+            who: Who::Server("nobody"),
+            client: None,
+            roles: Vec::new(),
+            fhir_user: None,
+            patient: None,
+            scopes: Some(Scopes::default()),
+            break_glass: None,
+            token: None,
+        }
+    }
+}

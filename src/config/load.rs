@@ -89,6 +89,7 @@ impl Config {
             Some(Self {
                 server: section(&merged, "server", &mut problems)?,
                 database: section(&merged, "database", &mut problems)?,
+                auth: section(&merged, "auth", &mut problems)?,
                 fhir: section(&merged, "fhir", &mut problems)?,
                 references: section(&merged, "references", &mut problems)?,
                 booking: section(&merged, "booking", &mut problems)?,

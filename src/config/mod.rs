@@ -3,10 +3,12 @@
 //! Three layers, the later winning: the embedded `default.toml` (which lists and explains every key), a file,
 //! and the environment (`SLOTWRIGHT_SECTION__KEY`). All problems are reported at once.
 
+mod auth;
 mod load;
 mod units;
 mod validate;
 
+pub use auth::Auth;
 pub use load::ConfigError;
 pub use units::Size;
 
@@ -26,6 +28,8 @@ pub struct Config {
     pub server: Server,
     /// The database.
     pub database: Database,
+    /// Tokens and the keys that sign them.
+    pub auth: Auth,
     /// Limits of the FHIR endpoint.
     pub fhir: Fhir,
     /// Referential integrity.

@@ -16,6 +16,7 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
     server(config, &mut found);
     database(config, &mut found);
     fhir(config, &mut found);
+    super::auth::problems(&config.auth, &mut found);
     found
 }
 

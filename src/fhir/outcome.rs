@@ -118,6 +118,8 @@ pub fn operation_outcome(issues: &[Issue]) -> Value {
 pub enum Kind {
     /// 400: can't be understood.
     BadRequest,
+    /// 401: no proof of who asks, or one that is not valid (any more).
+    Unauthorized,
     /// 404: no such resource, version or route.
     NotFound,
     /// 405: the interaction is not offered here.
@@ -151,6 +153,7 @@ impl Kind {
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Unauthorized => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::NotAcceptable => 406,
@@ -171,6 +174,7 @@ impl Kind {
     pub fn issue_code(self) -> &'static str {
         match self {
             Self::BadRequest => "invalid",
+            Self::Unauthorized => "login",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed | Self::NotAcceptable | Self::UnsupportedMediaType => "not-supported",
             Self::RequestTimeout => "timeout",

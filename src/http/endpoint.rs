@@ -3,8 +3,9 @@
 use super::edge::{self, Arrival, Label};
 use super::negotiate::{Sent, Wanted};
 use super::prefer::{Prefer, Return};
-use super::{Shared, body, present};
+use super::{Shared, bearer, body, present};
 use crate::app::{self, Answer, Context};
+use crate::auth::principal::Principal;
 use crate::fhir::interaction::{self, Incoming, Interaction};
 use crate::fhir::outcome::{Error, Kind};
 use crate::telemetry;
@@ -72,6 +73,11 @@ async fn serve(
     let path = parts.uri.path();
     let path = path.strip_prefix("/fhir").unwrap_or(path);
     let path = path.strip_prefix('/').unwrap_or(path);
+    // Before anything else is looked at, except what everybody may read.
+    let principal = match path {
+        "metadata" => Principal::default(),
+        _ => bearer::principal(http, parts).await?,
+    };
     let mut query = Cow::Borrowed(parts.uri.query().unwrap_or(""));
     let mut sent = Some(sent);
     if is_search(&parts.method, path) {
@@ -91,7 +97,7 @@ async fn serve(
     *label = Label(name(&interaction));
     *wanted = Wanted::of(&query, &parts.headers, interaction == Interaction::Capabilities)?;
     let prefer = Prefer::of(&parts.headers);
-    let context = context(http, parts, arrival, prefer)?;
+    let context = Context { principal, ..context(http, parts, arrival, prefer)? };
     let base = context.base.clone();
     let body = match sent {
         Some(sent) if !matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) => {
@@ -139,6 +145,7 @@ fn context(http: &Shared, parts: &Parts, arrival: &Arrival, prefer: Prefer) -> R
     Ok(Context {
         base: http.base(parts.headers.get(HOST).and_then(|host| host.to_str().ok())),
         request_id: arrival.request_id.to_string(),
+        principal: Principal::default(),
         strict: prefer.strict.unwrap_or(false),
         minimal: prefer.returning == Some(Return::Minimal),
         idempotency_key: idempotency_key(&parts.headers)?,

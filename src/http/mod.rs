@@ -3,6 +3,7 @@
 //! A request passes `edge` (id, span, deadline), reaches the handler of its route, and comes back as an
 //! answer or an OperationOutcome, never as nothing.
 
+mod bearer;
 mod body;
 mod edge;
 mod endpoint;

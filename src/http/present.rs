@@ -1,12 +1,13 @@
 //! Answers and errors as HTTP responses.
 
+use super::bearer;
 use super::endpoint::Done;
 use super::negotiate::{Format, Wanted};
 use super::pages;
 use super::prefer::Return;
 use crate::app::Answer;
 use crate::fhir::interaction::Interaction;
-use crate::fhir::outcome::{Error, operation_outcome};
+use crate::fhir::outcome::{Error, Kind, operation_outcome};
 use crate::fhir::summary::Subset;
 use crate::fhir::xml;
 use axum::body::Body;
@@ -67,6 +68,10 @@ pub(super) fn error(error: &Error, wanted: Wanted) -> Response {
     let mut response = written.unwrap_or_default();
     *response.status_mut() =
         StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if error.kind == Kind::Unauthorized {
+        let sent = error.issues.iter().any(|issue| issue.code != error.kind.issue_code());
+        bearer::challenge(&mut response, sent.then_some("invalid_token"));
+    }
     response
 }
 

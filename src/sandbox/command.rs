@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::{Error, banner, fill, reset};
 use crate::app::App;
+use crate::app::oauth::keys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::{http, telemetry, worker};
@@ -56,7 +57,13 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     // First of all the port: nobody wants to hear that it is taken after a long load.
     let listener = http::bind(config.server.listen).await?;
     let origin = format!("http://{}", listener.local_addr()?);
-    let app = App::start(Arc::new(config), Clock::system()).await?;
+    config.auth.keys = options.data.join("keys");
+    let clock = Clock::system();
+    if keys::list(&config.auth.keys, clock.now())?.is_empty() {
+        keys::create(&config.auth.keys, clock.now())?;
+    }
+    let app = App::start(Arc::new(config), clock).await?.as_sandbox();
+    app.keys.check()?;
     let filled = fill(&app).await?;
     println!("{}", banner(&app, &origin, filled).await?);
     let worker = tokio::spawn(worker::run(app.clone()));

@@ -59,6 +59,9 @@ pub enum Error {
     /// The server's own rules refused the sample clinic.
     #[error("the sample clinic was refused: {0}")]
     Refused(#[from] crate::fhir::outcome::Error),
+    /// The keys that sign tokens can't be used.
+    #[error(transparent)]
+    Keys(#[from] crate::app::oauth::keys::KeyringError),
     /// The database failed.
     #[error("database: {0}")]
     Store(#[from] StoreError),

@@ -1,5 +1,6 @@
 //! What can go wrong between us and the database.
 
+use crate::auth::error::{Code, OAuthError};
 use crate::fhir::outcome::{Error, Kind};
 
 /// A failed statement, connection or commit. The text is for the log alone.
@@ -60,6 +61,18 @@ impl From<StoreError> for Error {
                 detail: Some(detail),
                 ..Self::new(Kind::Unavailable, "The database can't be reached just now; please try again")
             },
+            StoreError::Other(detail) => Self::internal(detail),
+        }
+    }
+}
+
+impl From<StoreError> for OAuthError {
+    fn from(error: StoreError) -> Self {
+        let unavailable =
+            |detail| Self::new(Code::TemporarilyUnavailable, "please try again").because(detail);
+        match error {
+            StoreError::Contended(detail) => Self { retry: true, ..unavailable(detail) },
+            StoreError::Unavailable(detail) => unavailable(detail),
             StoreError::Other(detail) => Self::internal(detail),
         }
     }

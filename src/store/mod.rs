@@ -11,6 +11,7 @@ pub mod history;
 pub mod idempotency;
 pub mod index;
 pub mod ledger;
+pub mod oauth;
 mod pool;
 pub mod resource;
 pub mod sandbox;
@@ -72,6 +73,12 @@ impl Retry for StoreError {
 }
 
 impl Retry for crate::fhir::outcome::Error {
+    fn may_retry(&self) -> bool {
+        self.retry
+    }
+}
+
+impl Retry for crate::auth::error::OAuthError {
     fn may_retry(&self) -> bool {
         self.retry
     }
@@ -228,6 +235,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         sandbox::STATEMENTS,
         scheduling::STATEMENTS,
         dialect::statements(engine),
+        &oauth::statements(),
     ]
     .concat()
 }

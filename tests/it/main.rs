@@ -13,6 +13,7 @@ mod examples;
 mod http;
 mod interactions;
 mod ledger;
+mod oauth;
 mod patch;
 mod races;
 mod registry;

@@ -88,7 +88,10 @@ fn slow_clients_are_let_go() {
             [("SLOTWRIGHT_SERVER__REQUEST_TIMEOUT", "1s"), ("SLOTWRIGHT_SERVER__HEADER_TIMEOUT", "1s")];
         let server = ServerProcess::start_with(&database, &limits).await;
         let root = server.client().root().to_owned();
-        let head = "POST /fhir/Patient HTTP/1.1\r\nhost: x\r\ncontent-type: application/fhir+json\r\n";
+        let head = format!(
+            "POST /fhir/Patient HTTP/1.1\r\nhost: x\r\ncontent-type: application/fhir+json\r\nauthorization: {}\r\n",
+            server.client().authorization()
+        );
         let body = raw(&root, format!("{head}content-length: 100\r\n\r\n{{").as_bytes()).await;
         assert_eq!(body.status, 408, "{}", body.head);
         assert!(body.is_outcome());
@@ -132,7 +135,8 @@ fn stopping_finishes_what_is_in_flight() {
         let mut socket = connect(&root).await;
         let head = format!(
             "PUT /fhir/Patient/pat-1 HTTP/1.1\r\nhost: x\r\ncontent-type: application/fhir+json\r\n\
-             content-length: {}\r\n\r\n{first}",
+             authorization: {}\r\ncontent-length: {}\r\n\r\n{first}",
+            server.client().authorization(),
             patient.len()
         );
         socket.write_all(head.as_bytes()).await.unwrap();

@@ -1,6 +1,6 @@
 //! Input made to hurt: refused in time with an OperationOutcome, leaving nothing behind.
 
-use super::{Raw, header, raw};
+use super::{Raw, header, raw, with_authorization};
 use crate::support::{Database, Engine, ServerProcess, block_on};
 use std::time::{Duration, Instant};
 
@@ -115,7 +115,11 @@ fn hostile_input_is_refused_at_once_and_leaves_nothing_behind() {
         let database = Database::create(Engine::Sqlite).await;
         let server = ServerProcess::start(&database).await;
         let root = server.client().root().to_owned();
-        let requests = requests();
+        let authorization = server.client().authorization();
+        let mut requests = requests();
+        for (_, request, _) in &mut requests {
+            *request = with_authorization(request, &authorization);
+        }
         let mut quickest = vec![Duration::MAX; requests.len()];
         let mut before = 0;
         for round in 0..ROUNDS.0 + ROUNDS.1 {

@@ -32,6 +32,13 @@ async fn raw(root: &str, request: &[u8]) -> Raw {
     answer(&mut socket).await
 }
 
+/// A request with the header that lets it in.
+fn with_authorization(request: &[u8], authorization: &str) -> Vec<u8> {
+    let line = request.windows(2).position(|two| two == b"\r\n").expect("a request line");
+    let header = format!("\r\nauthorization: {authorization}");
+    [&request[..line], header.as_bytes(), &request[line..]].concat()
+}
+
 async fn connect(root: &str) -> TcpStream {
     TcpStream::connect(root.trim_start_matches("http://")).await.expect("a connection")
 }

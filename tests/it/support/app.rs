@@ -1,5 +1,6 @@
 //! A server of a test's own, inside the test's process.
 
+use super::auth;
 use super::client::Client;
 use super::database::{Database, Engine};
 use slotwright::app::App;
@@ -16,13 +17,13 @@ use tokio::task::JoinHandle;
 pub const FIXED: &str = "2031-03-01T08:00:00Z";
 
 /// A running server on a fresh database, and a client of it; both go away when dropped.
-#[derive(Debug)]
 pub struct TestApp {
     client: Client,
     clock: Clock,
     // Dropping it stops the server.
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
+    library: App,
     database: Database,
 }
 
@@ -47,22 +48,28 @@ impl TestApp {
             ("SLOTWRIGHT_SERVER__LISTEN", address.to_string()),
             ("SLOTWRIGHT_SERVER__METRICS_LISTEN", String::new()),
             ("SLOTWRIGHT_DATABASE__URL", database.url.clone()),
+            ("SLOTWRIGHT_AUTH__KEYS", auth::key_dir(&database).display().to_string()),
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value));
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(None, env.chain(settings)).expect("good settings");
         let app = App::start(Arc::new(config), clock.clone()).await.expect("an app");
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(http::serve(app, listener, async {
+        let client = auth::tests_client(&app, format!("http://{address}/fhir")).await;
+        let served = tokio::spawn(http::serve(app.clone(), listener, async {
             let _ = stopped.await;
         }));
-        let client = Client::new(format!("http://{address}/fhir"));
-        Self { client, clock, stop, served, database }
+        Self { client, clock, stop, served, library: app, database }
     }
 
     /// A client to move into a task.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// The server's own use cases.
+    pub fn library(&self) -> &App {
+        &self.library
     }
 
     /// The database behind the server.
@@ -101,7 +108,6 @@ impl super::Given for TestApp {
 }
 
 /// A [`TestApp`] whose clock stands at [`FIXED`].
-#[derive(Debug)]
 pub struct FixedApp(pub TestApp);
 
 impl Deref for FixedApp {

@@ -1,6 +1,6 @@
 //! A thin FHIR client: what a request said and what came back, nothing hidden.
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
@@ -9,13 +9,25 @@ use serde_json::Value;
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    token: Option<String>,
 }
 
 impl Client {
     /// A client of the FHIR endpoint at `base`, such as `http://127.0.0.1:8080/fhir`.
     pub fn new(base: impl Into<String>) -> Self {
         let http = reqwest::Client::builder().no_gzip().no_proxy().build().expect("a client");
-        Self { http, base: base.into() }
+        Self { http, base: base.into(), token: None }
+    }
+
+    /// The same, sending an access token with every request.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
+    }
+
+    /// The value of the `Authorization` header that is sent, for requests made by hand.
+    pub fn authorization(&self) -> String {
+        self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default()
     }
 
     /// The FHIR endpoint, without a trailing slash.
@@ -37,7 +49,13 @@ impl Client {
         } else {
             format!("{}/{}", self.base, path.trim_start_matches('/'))
         };
-        Request { builder: self.http.request(method, url) }
+        let builder = self.http.request(method, url);
+        Request {
+            builder: match &self.token {
+                Some(token) => builder.bearer_auth(token),
+                None => builder,
+            },
+        }
     }
 
     /// `GET path`.
@@ -82,9 +100,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// Adds a header.
+    /// Adds a header; `Authorization` takes the place of the token.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {
+        if name.eq_ignore_ascii_case("authorization") {
+            let headers = [(AUTHORIZATION, value.parse().expect("a header"))];
+            return Self { builder: self.builder.headers(headers.into_iter().collect()) };
+        }
         Self { builder: self.builder.header(name, value) }
     }
 

@@ -4,7 +4,7 @@ use super::pg::Cluster;
 use slotwright::config::Config;
 use slotwright::store::Store;
 use sqlx::{AssertSqlSafe, Connection, Row};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tempfile::TempDir;
 
 /// The two engines that every storage test runs on.
@@ -24,6 +24,8 @@ pub struct Database {
     /// Its engine.
     pub engine: Engine,
     name: String,
+    // Whether the client that tests come through is registered.
+    has_client: AtomicBool,
     // Holds SQLite's file; also the place for a test's own files.
     dir: TempDir,
 }
@@ -43,7 +45,17 @@ impl Database {
                 Cluster::shared().url(&name)
             }
         };
-        Self { url, engine, name, dir }
+        Self { url, engine, name, has_client: AtomicBool::new(false), dir }
+    }
+
+    /// Whether the client that tests come through is registered.
+    pub fn has_client(&self) -> bool {
+        self.has_client.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it is.
+    pub fn set_has_client(&self) {
+        self.has_client.store(true, Ordering::Relaxed);
     }
 
     /// The server's own store over it, with its tables made.

@@ -24,11 +24,13 @@
 //!   with `.header(..)`, `.json(..)`, `.bytes(content_type, ..)`, `.send()` for the rest. All give a
 //!   [`Reply`] with `status`, `headers`, `body`, `json`, and `.is(201)`, `.id()`, `.version()`,
 //!   `.diagnostics()`, `.resources()`, `.ids()`.
+//! - Every request carries a token of a client that may do everything; [`auth`] has clients with other tokens.
 //! - `app.client()` — a [`Client`] to move into tasks; `app.database()` — plain SQL behind the server's back.
 //! - [`ServerProcess`] — the real binary, to be killed or to run several over one [`Database`].
 //! - [`clinic`] — practitioners, rooms, patients, slots and appointments to test with.
 
 mod app;
+pub mod auth;
 mod client;
 pub mod clinic;
 mod database;

@@ -1,5 +1,6 @@
 //! The real binary as a process of its own.
 
+use super::auth;
 use super::client::Client;
 use super::database::Database;
 use super::pg::{free_port, wait_until};
@@ -31,6 +32,7 @@ impl ServerProcess {
 
     async fn try_start(database: &Database, settings: &[(&str, &str)]) -> Option<Self> {
         let port = free_port();
+        let client = auth::tests_client_of(database, format!("http://127.0.0.1:{port}/fhir"), settings).await;
         let child = command(database)
             .arg("serve")
             .env("SLOTWRIGHT_SERVER__LISTEN", format!("127.0.0.1:{port}"))
@@ -41,7 +43,6 @@ impl ServerProcess {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("slotwright starts");
-        let client = Client::new(format!("http://127.0.0.1:{port}/fhir"));
         let mut server = Self { child, client };
         let url = format!("{}/readyz", server.client.root());
         let mut alive = true;
@@ -101,6 +102,7 @@ pub fn slotwright(database: &Database, arguments: &[&str]) -> Output {
 fn command(database: &Database) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slotwright"));
     command.current_dir(database.dir()).env("SLOTWRIGHT_DATABASE__URL", &database.url);
+    command.env("SLOTWRIGHT_AUTH__KEYS", auth::key_dir(database));
     // The directory of test data is no setting.
     command.env_remove("SLOTWRIGHT_R4_EXAMPLES");
     command.env("SLOTWRIGHT_LOG__LEVEL", "warn");

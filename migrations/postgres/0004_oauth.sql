@@ -1,0 +1,136 @@
+-- Applications that may ask for access.
+CREATE TABLE oauth_client (
+    id            TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    name          TEXT COLLATE "C" NOT NULL,
+    -- How it proves who it is: 'none' (public), 'secret', 'key' (private_key_jwt).
+    auth          TEXT COLLATE "C" NOT NULL CHECK (auth IN ('none', 'secret', 'key')),
+    -- 1: acts for itself (client_credentials); 0: for people (authorization_code).
+    system        BIGINT NOT NULL,
+    -- The most that it may be given.
+    scope         TEXT COLLATE "C" NOT NULL,
+    -- JSON array of texts, compared exactly.
+    redirect_uris TEXT COLLATE "C" NOT NULL,
+    launch_uri    TEXT COLLATE "C",
+    -- Its public keys: a JWK Set by value, or where it publishes one.
+    jwks          TEXT COLLATE "C",
+    jwks_uri      TEXT COLLATE "C",
+    -- 1: may ask what any token means; 1: may make launch contexts.
+    may_introspect BIGINT NOT NULL DEFAULT 0,
+    may_launch     BIGINT NOT NULL DEFAULT 0,
+    created_us    BIGINT NOT NULL,
+    created_by    TEXT COLLATE "C" NOT NULL,
+    disabled_us   BIGINT
+);
+
+-- SHA-256 of client secrets. Two are good at once while one replaces the other.
+CREATE TABLE oauth_secret (
+    hash     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    client   TEXT COLLATE "C" NOT NULL REFERENCES oauth_client (id),
+    made_us  BIGINT NOT NULL,
+    until_us BIGINT
+);
+CREATE INDEX oauth_secret_client ON oauth_secret (client);
+
+-- Authorization requests that wait for a person: signing in, choosing a patient, consenting.
+CREATE TABLE oauth_request (
+    id             TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    client         TEXT COLLATE "C" NOT NULL REFERENCES oauth_client (id),
+    base           TEXT COLLATE "C" NOT NULL,
+    redirect_uri   TEXT COLLATE "C" NOT NULL,
+    scope          TEXT COLLATE "C" NOT NULL,
+    state          TEXT COLLATE "C" NOT NULL,
+    challenge      TEXT COLLATE "C" NOT NULL,
+    nonce          TEXT COLLATE "C",
+    prompt         TEXT COLLATE "C",
+    max_age        BIGINT,
+    login_hint     TEXT COLLATE "C",
+    -- JSON of the launch that the request came from, and the account that it was made for.
+    launch         TEXT COLLATE "C",
+    launch_account TEXT COLLATE "C",
+    made_us        BIGINT NOT NULL,
+    expires_us     BIGINT NOT NULL,
+    done_us        BIGINT
+);
+CREATE INDEX oauth_request_expires ON oauth_request (expires_us);
+
+-- Launch contexts that an EHR made, by SHA-256 of the launch value.
+CREATE TABLE oauth_launch (
+    hash       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    client     TEXT COLLATE "C" NOT NULL REFERENCES oauth_client (id),
+    account    TEXT COLLATE "C",
+    context    TEXT COLLATE "C" NOT NULL,
+    made_by    TEXT COLLATE "C" NOT NULL,
+    expires_us BIGINT NOT NULL,
+    used_us    BIGINT
+);
+CREATE INDEX oauth_launch_expires ON oauth_launch (expires_us);
+
+-- What a person allowed a client. Every code and token of it ends with it.
+CREATE TABLE oauth_grant (
+    id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    client       TEXT COLLATE "C" NOT NULL REFERENCES oauth_client (id),
+    account      TEXT COLLATE "C" NOT NULL,
+    -- SHA-256 of the session's cookie; access ends with it where only online_access was granted.
+    session      TEXT COLLATE "C",
+    scope        TEXT COLLATE "C" NOT NULL,
+    patient      TEXT COLLATE "C",
+    encounter    TEXT COLLATE "C",
+    -- JSON of the rest of the launch context.
+    launch       TEXT COLLATE "C",
+    nonce        TEXT COLLATE "C",
+    auth_time_us BIGINT NOT NULL,
+    made_us      BIGINT NOT NULL,
+    last_used_us BIGINT NOT NULL,
+    revoked_us   BIGINT
+);
+CREATE INDEX oauth_grant_account ON oauth_grant (account, client);
+
+-- Authorization codes, by SHA-256.
+CREATE TABLE oauth_code (
+    hash         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    grant_id     TEXT COLLATE "C" NOT NULL REFERENCES oauth_grant (id),
+    redirect_uri TEXT COLLATE "C" NOT NULL,
+    challenge    TEXT COLLATE "C" NOT NULL,
+    base         TEXT COLLATE "C" NOT NULL,
+    expires_us   BIGINT NOT NULL,
+    used_us      BIGINT
+);
+CREATE INDEX oauth_code_expires ON oauth_code (expires_us);
+
+-- Refresh tokens, by SHA-256. One that was used stays, so that its second use is noticed.
+CREATE TABLE oauth_refresh (
+    hash       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    grant_id   TEXT COLLATE "C" NOT NULL REFERENCES oauth_grant (id),
+    made_us    BIGINT NOT NULL,
+    expires_us BIGINT NOT NULL,
+    used_us    BIGINT
+);
+CREATE INDEX oauth_refresh_grant ON oauth_refresh (grant_id);
+CREATE INDEX oauth_refresh_expires ON oauth_refresh (expires_us);
+
+-- Access tokens that were revoked one by one, until they would have expired anyway.
+CREATE TABLE oauth_revoked (
+    jti      TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    until_us BIGINT NOT NULL
+);
+CREATE INDEX oauth_revoked_until ON oauth_revoked (until_us);
+
+-- Client assertions that were used, until they would have expired anyway.
+CREATE TABLE oauth_assertion (
+    client   TEXT COLLATE "C" NOT NULL,
+    jti      TEXT COLLATE "C" NOT NULL,
+    until_us BIGINT NOT NULL,
+    PRIMARY KEY (client, jti)
+);
+CREATE INDEX oauth_assertion_until ON oauth_assertion (until_us);
+
+-- Initial access tokens: who has one may register a client (RFC 7591).
+CREATE TABLE oauth_invitation (
+    hash       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    -- The most that a client registered with it may be given.
+    scope      TEXT COLLATE "C" NOT NULL,
+    system     BIGINT NOT NULL,
+    uses_left  BIGINT NOT NULL,
+    made_us    BIGINT NOT NULL,
+    expires_us BIGINT NOT NULL
+);

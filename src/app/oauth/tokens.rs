@@ -1,0 +1,160 @@
+//! Making access tokens, and finding out who brings one.
+
+use crate::app::App;
+use crate::auth::error::OAuthError;
+use crate::auth::jws::Compact;
+use crate::auth::principal::{Principal, Role, RoleGrant, Who};
+use crate::auth::scope::Scopes;
+use crate::auth::token::{self, AccessClaims, Refused};
+use crate::fhir::outcome::{Error, Issue, Kind};
+use crate::store::oauth::bearer::{Named, Standing, standing};
+use std::time::Duration;
+
+/// What an access token is to say.
+#[derive(Clone, Debug, Default)]
+pub struct Subject {
+    /// The account, or the client that acts for itself.
+    pub subject: String,
+    /// The client that gets it.
+    pub client: String,
+    /// Granted scopes, as the client wrote them.
+    pub scope: String,
+    /// The authorization that it comes from.
+    pub grant: Option<String>,
+    /// Logical id of the Patient in context.
+    pub patient: Option<String>,
+    /// Logical id of the Encounter in context.
+    pub encounter: Option<String>,
+    /// `Type/id` of the resource that stands for the person.
+    pub fhir_user: Option<String>,
+    /// When the person signed in, in seconds.
+    pub auth_time: Option<i64>,
+}
+
+/// An access token that was just made.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The token.
+    pub token: String,
+    /// What it says.
+    pub claims: AccessClaims,
+}
+
+/// Makes an access token for the FHIR base `base` that is good for `lifetime`.
+///
+/// # Errors
+/// When no key signs.
+pub async fn issue(
+    app: &App,
+    base: &str,
+    subject: Subject,
+    lifetime: Duration,
+) -> Result<Issued, OAuthError> {
+    let now = app.clock.now() / 1_000_000;
+    let claims = AccessClaims {
+        iss: token::issuer_of(base).to_owned(),
+        aud: base.to_owned(),
+        sub: subject.subject,
+        client_id: subject.client,
+        jti: app.clock.new_id(),
+        iat: now,
+        exp: now.saturating_add(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX)),
+        scope: subject.scope,
+        grant: subject.grant,
+        patient: subject.patient,
+        encounter: subject.encounter,
+        fhir_user: subject.fhir_user.map(|user| format!("{base}/{user}")),
+        auth_time: subject.auth_time,
+    };
+    let token = sign(app, token::ACCESS, &claims).await?;
+    Ok(Issued { token, claims })
+}
+
+/// Signs claims with the key that signs now.
+///
+/// # Errors
+/// When no key signs.
+pub async fn sign(app: &App, typ: &str, claims: &impl serde::Serialize) -> Result<String, OAuthError> {
+    let keys = app.keys.current().await;
+    let key = keys.signer(app.clock.now()).ok_or_else(|| OAuthError::internal("no key signs now"))?;
+    key.sign(typ, claims).map_err(|error| OAuthError::internal(error.to_string()))
+}
+
+/// The access token's claims, and how what it names stands in the database now. `bases` are the FHIR bases under
+/// which this server is known.
+///
+/// # Errors
+/// 401, with no more than the bearer may know.
+pub async fn inspect(app: &App, bases: &[&str], token: &str) -> Result<(AccessClaims, Standing), Error> {
+    // Only to find the key; nothing is believed before the signature is checked.
+    let kid = Compact::parse(token).and_then(|read| read.header_text("kid").map(str::to_owned));
+    let keys = app.keys.with(kid.as_deref().unwrap_or_default()).await;
+    let now = app.clock.now() / 1_000_000;
+    let claims = token::verify(token, &keys, bases, now).map_err(refused)?;
+    let named = Named {
+        client: &claims.client_id,
+        grant: claims.grant.as_deref(),
+        jti: &claims.jti,
+        account: claims.grant.is_some().then_some(claims.sub.as_str()),
+    };
+    let mut tx = app.store.reader().await?;
+    let found = standing(&mut tx, named).await?.ok_or_else(ended)?;
+    if found.client_disabled || found.revoked || (claims.grant.is_some() && !found.account_active) {
+        return Err(ended());
+    }
+    Ok((claims, found))
+}
+
+/// Who brings this access token.
+///
+/// # Errors
+/// 401, with no more than the bearer may know.
+pub async fn principal(app: &App, bases: &[&str], token: &str) -> Result<Principal, Error> {
+    let (claims, found) = inspect(app, bases, token).await?;
+    let is_person = claims.grant.is_some();
+    let roles =
+        if is_person { roles(&found) } else { vec![RoleGrant { role: Role::System, organization: None }] };
+    Ok(Principal {
+        who: if is_person { Who::Account(claims.sub) } else { Who::Client },
+        client: Some(claims.client_id),
+        roles,
+        fhir_user: found
+            .fhir_user
+            .as_deref()
+            .and_then(|user| user.split_once('/').map(|(rtype, id)| (rtype.to_owned(), id.to_owned()))),
+        patient: claims.patient,
+        scopes: Some(Scopes::parse(&claims.scope)),
+        break_glass: None,
+        token: Some(claims.jti),
+    })
+}
+
+/// Roles that we know; one that we don't know gives nothing.
+fn roles(found: &Standing) -> Vec<RoleGrant> {
+    let known = found.roles.iter().filter_map(|(role, organization)| {
+        let organization = (!organization.is_empty()).then(|| organization.clone());
+        Some(RoleGrant { role: Role::from_code(role)?, organization })
+    });
+    known.collect()
+}
+
+/// 401 without any token.
+pub fn missing() -> Error {
+    unauthorized("login", "An access token is needed: Authorization: Bearer …")
+}
+
+fn refused(refused: Refused) -> Error {
+    match refused {
+        Refused::Unknown => unauthorized("unknown", "The access token is not one of this server"),
+        Refused::Elsewhere => unauthorized("unknown", "The access token is for another server"),
+        Refused::Expired => unauthorized("expired", "The access token has expired"),
+    }
+}
+
+fn ended() -> Error {
+    unauthorized("expired", "The access token is no longer valid")
+}
+
+fn unauthorized(code: &'static str, diagnostics: &str) -> Error {
+    Error::of(Kind::Unauthorized, vec![Issue::error(code, diagnostics)])
+}

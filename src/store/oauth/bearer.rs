@@ -1,0 +1,63 @@
+//! What the database knows of a token that its signature does not say.
+
+use crate::args;
+use crate::store::StoreError;
+use crate::store::db::{Tx, statements};
+
+statements! {
+    STANDING = "SELECT c.disabled_us, g.revoked_us, r.jti, a.id, a.disabled_us, a.fhir_user, p.role, p.organization \
+        FROM oauth_client c \
+        LEFT JOIN oauth_grant g ON g.id = $2 \
+        LEFT JOIN oauth_revoked r ON r.jti = $3 \
+        LEFT JOIN account a ON a.id = $4 \
+        LEFT JOIN role_grant p ON p.account = a.id \
+        WHERE c.id = $1";
+}
+
+/// What a token names.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// `client_id`
+    pub client: &'a str,
+    /// `grant`
+    pub grant: Option<&'a str>,
+    /// `jti`
+    pub jti: &'a str,
+    /// `sub`, when it is an account.
+    pub account: Option<&'a str>,
+}
+
+/// How what a token names stands now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The client was disabled.
+    pub client_disabled: bool,
+    /// The token, or the authorization that it comes from, was revoked.
+    pub revoked: bool,
+    /// The account is there and not disabled.
+    pub account_active: bool,
+    /// `Type/id` of the resource that stands for the person.
+    pub fhir_user: Option<String>,
+    /// Roles of the account: code and organization, which is empty for all.
+    pub roles: Vec<(String, String)>,
+}
+
+/// How what a token names stands now, in one statement; none when its client is not known.
+pub async fn standing(tx: &mut Tx, named: Named<'_>) -> Result<Option<Standing>, StoreError> {
+    let (grant, account) = (named.grant.unwrap_or_default(), named.account.unwrap_or_default());
+    let rows = tx.all(STANDING, args![named.client, grant, named.jti, account]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let mut standing = Standing {
+        client_disabled: first.opt_int(0)?.is_some(),
+        revoked: first.opt_int(1)?.is_some() || first.opt_text(2)?.is_some(),
+        account_active: first.opt_text(3)?.is_some() && first.opt_int(4)?.is_none(),
+        fhir_user: first.opt_text(5)?,
+        roles: Vec::new(),
+    };
+    for row in &rows {
+        if let Some(role) = row.opt_text(6)? {
+            standing.roles.push((role, row.opt_text(7)?.unwrap_or_default()));
+        }
+    }
+    Ok(Some(standing))
+}

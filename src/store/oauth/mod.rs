@@ -1,0 +1,11 @@
+//! Clients, authorizations, codes and tokens.
+
+pub mod bearer;
+pub mod client;
+pub mod grant;
+pub mod request;
+
+/// Every static statement of these files.
+pub(super) fn statements() -> Vec<(&'static str, &'static str)> {
+    [bearer::STATEMENTS, client::STATEMENTS, grant::STATEMENTS, request::STATEMENTS].concat()
+}
