@@ -85,6 +85,20 @@ pub fn extract(rt: &ResourceType, body: &Value) -> Vec<IndexRow> {
     rows
 }
 
+/// The values of one parameter of a resource of type `rt`, whether a typed column holds them or not.
+pub fn values_of(rt: &ResourceType, param: &'static SearchParam, body: &Value) -> Vec<IndexValue> {
+    let mut rows = Vec::new();
+    extract_param(rt, param, body, &mut rows);
+    if let Some((whole, wanted)) = rt.stored_as(param) {
+        let mut held = Vec::new();
+        extract_param(rt, whole, body, &mut held);
+        rows.extend(held.into_iter().filter(
+            |row| matches!(&row.value, IndexValue::Reference { target_type, .. } if target_type == wanted),
+        ));
+    }
+    rows.into_iter().map(|row| row.value).collect()
+}
+
 /// A reference as it is written, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {

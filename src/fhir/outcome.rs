@@ -120,6 +120,8 @@ pub enum Kind {
     BadRequest,
     /// 401: no proof of who asks, or one that is not valid (any more).
     Unauthorized,
+    /// 403: the role or the scopes of whoever asks do not allow it.
+    Forbidden,
     /// 404: no such resource, version or route.
     NotFound,
     /// 405: the interaction is not offered here.
@@ -154,6 +156,7 @@ impl Kind {
         match self {
             Self::BadRequest => 400,
             Self::Unauthorized => 401,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::NotAcceptable => 406,
@@ -175,6 +178,7 @@ impl Kind {
         match self {
             Self::BadRequest => "invalid",
             Self::Unauthorized => "login",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed | Self::NotAcceptable | Self::UnsupportedMediaType => "not-supported",
             Self::RequestTimeout => "timeout",

@@ -2,13 +2,14 @@
 
 mod control;
 pub mod cursor;
+pub mod matches;
 mod parse;
 #[cfg(test)]
 mod tests;
 pub mod text;
 mod value;
 
-pub use parse::parse;
+pub use parse::{compartment_condition, parse};
 
 use super::date::{Interval, Prefix};
 use super::registry::{ResourceType, SearchParam};
@@ -68,6 +69,12 @@ pub enum Condition {
     Has(&'static ResourceType, &'static SearchParam, Box<Condition>),
     /// The resource is of one of these types and satisfies the type's condition (compartments).
     Any(Vec<(&'static ResourceType, Condition)>),
+    /// Every one of these holds. Like the two that follow, no query says so: rules of access do.
+    All(Vec<Condition>),
+    /// At least one of these holds.
+    Either(Vec<Condition>),
+    /// This does not hold.
+    Not(Box<Condition>),
 }
 
 /// A test of a parameter's values; one passing value among alternatives is enough.
@@ -114,6 +121,9 @@ pub enum ReferenceValue {
     Local(Vec<String>, String),
     /// An absolute reference or canonical.
     Url(String),
+    /// Anything but a resource of this server that is of one of these types, or is one of these (`Type/id`).
+    /// No query says so: rules of access do.
+    Outside(Vec<String>),
 }
 
 /// How strings are compared.

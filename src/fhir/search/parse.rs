@@ -108,7 +108,14 @@ fn searched_types(
 }
 
 /// The condition that puts a resource of any of `types` into the compartment of `owner/id`.
-fn compartment_condition(types: &[&'static ResourceType], owner: &str, id: &str) -> Result<Condition, Error> {
+///
+/// # Errors
+/// 404 when the compartment holds none of the types.
+pub fn compartment_condition(
+    types: &[&'static ResourceType],
+    owner: &str,
+    id: &str,
+) -> Result<Condition, Error> {
     let mut ways = Vec::new();
     for rt in types {
         let codes = match owner {

@@ -144,7 +144,7 @@ fn typed_reference(
             Ok(ReferenceValue::Local(vec![rtype.to_owned()], id))
         }
         ReferenceValue::Local(..) => Err(format!("expected a {rtype}")),
-        url @ ReferenceValue::Url(_) => Ok(url),
+        elsewhere => Ok(elsewhere),
     }
 }
 

@@ -75,7 +75,7 @@ impl Subset {
                 );
             }
         }
-        tag(&mut part);
+        subsetted(&mut part);
         Value::Object(part)
     }
 }
@@ -116,16 +116,16 @@ fn summarised(value: &Value, path: &str, summary: &[&str]) -> Value {
 }
 
 /// Says in `meta.tag` that this is not all.
-fn tag(part: &mut Map<String, Value>) {
-    let subsetted = json!({
+pub fn subsetted(part: &mut Map<String, Value>) {
+    let tag = json!({
         "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
         "code": "SUBSETTED"
     });
     let meta = part.entry("meta").or_insert_with(|| json!({}));
     let Value::Object(meta) = meta else { return };
     match meta.entry("tag").or_insert_with(|| json!([])) {
-        Value::Array(tags) => tags.push(subsetted),
-        other => *other = json!([subsetted]),
+        Value::Array(tags) => tags.push(tag),
+        other => *other = json!([tag]),
     }
 }
 

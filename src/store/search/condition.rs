@@ -90,9 +90,9 @@ impl Compiler {
             _ => None,
         };
         let alias = self.sql.alias('r');
-        let table = rt.and_then(typed_table).filter(|table| {
-            join_typed || conditions.iter().any(|c| column_of(c).is_some_and(|col| col.table == *table))
-        });
+        let table = rt
+            .and_then(typed_table)
+            .filter(|table| join_typed || conditions.iter().any(|c| asks_column_of(c, table)));
         let typed = table.map(|_| self.sql.alias('k'));
         let from = match (table, &typed) {
             (Some(table), Some(k)) => format!("{table} {k} JOIN resource {alias} ON {alias}.rid = {k}.rid"),
@@ -142,6 +142,13 @@ impl Compiler {
                 }
                 any(parts)
             }
+            Condition::All(parts) => {
+                all(parts.iter().map(|part| self.condition(about, part, false)).collect())
+            }
+            Condition::Either(ways) => {
+                any(ways.iter().map(|way| self.condition(about, way, false)).collect())
+            }
+            Condition::Not(inner) => format!("NOT ({})", self.condition(about, inner, false)),
         }
     }
 
@@ -230,6 +237,9 @@ impl Compiler {
             }
             Test::Date(values) => Some(value::point(&mut self.sql, column, values, self.now)),
             Test::Reference(values) => {
+                if let [ReferenceValue::Outside(inside)] = values.as_slice() {
+                    return Some(value::outside(&mut self.sql, column, inside));
+                }
                 let mut keys = Vec::new();
                 for value in values {
                     let ReferenceValue::Local(types, id) = value else { return None };
@@ -368,6 +378,11 @@ pub(super) fn param_of(rt: &ResourceType, param: &SearchParam) -> &'static str {
 fn reference_row(sql: &mut Sql, x: &str, value: &ReferenceValue) -> String {
     match value {
         ReferenceValue::Url(url) => format!("({x}.url <> '' AND {x}.url = {})", sql.bind(url.as_str())),
+        ReferenceValue::Outside(inside) => {
+            let local = format!("({x}.target_type || '/' || {x}.target_id)");
+            let elsewhere = value::outside(sql, &local, inside);
+            format!("({x}.url <> '' OR ({x}.target_type <> '' AND {elsewhere}))")
+        }
         ReferenceValue::Local(types, id) => {
             let id = format!("{x}.target_id = {}", sql.bind(id.as_str()));
             match types.as_slice() {
@@ -384,6 +399,16 @@ fn reference_row(sql: &mut Sql, x: &str, value: &ReferenceValue) -> String {
 fn column_of(condition: &Condition) -> Option<Column> {
     match condition {
         Condition::Param(p, _) | Condition::Missing(p, _) | Condition::Chain(p, _) => p.column,
-        Condition::Has(..) | Condition::Any(_) => None,
+        _ => None,
+    }
+}
+
+/// Whether a condition, or one inside it that is about the same resource, asks for a column of `table`.
+fn asks_column_of(condition: &Condition, table: &str) -> bool {
+    match condition {
+        Condition::All(parts) | Condition::Either(parts) => parts.iter().any(|c| asks_column_of(c, table)),
+        Condition::Not(inner) => asks_column_of(inner, table),
+        Condition::Any(ways) => ways.iter().any(|(_, c)| asks_column_of(c, table)),
+        _ => column_of(condition).is_some_and(|column| column.table == table),
     }
 }

@@ -109,6 +109,21 @@ pub(super) fn starts(sql: &mut Sql, column: &str, value: &str) -> String {
     format!("({column} >= {from} AND {column} < {})", sql.bind(format!("{value}\u{10FFFF}")))
 }
 
+/// A column of `Type/id` or a URL that is neither of one of these types nor one of these resources.
+pub(super) fn outside(sql: &mut Sql, column: &str, inside: &[String]) -> String {
+    let within = inside.iter().map(|within| {
+        if within.contains('/') {
+            format!("{column} = {}", sql.bind(within.as_str()))
+        } else {
+            // '0' is the character after '/'.
+            let (from, to) = (sql.bind(format!("{within}/")), sql.bind(format!("{within}0")));
+            format!("({column} >= {from} AND {column} < {to})")
+        }
+    });
+    let within = within.collect();
+    format!("NOT {}", any(within))
+}
+
 fn like(value: &str) -> String {
     value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

@@ -1,0 +1,237 @@
+//! What one request may do: role, scope, and compartment or granular filter, taken together.
+
+use super::filter::{self, Facts, Limit};
+use super::permit::{Clause, Denied, Permit, shows};
+use super::policy::Policy;
+use super::principal::{Principal, Role, RoleGrant, Who};
+use super::rule::{Act, Area, Subject};
+use super::scope::{Level, ResourceScope, Right};
+use crate::fhir::registry::{ResourceType, resource_type};
+
+/// The access of one request. Every [`Permit`] of a client's comes from here.
+#[derive(Clone, Debug)]
+pub struct Access {
+    principal: Principal,
+    policy: &'static Policy,
+}
+
+impl Access {
+    /// The access of whoever makes a request.
+    pub fn of(principal: Principal, policy: &'static Policy) -> Self {
+        Self { principal, policy }
+    }
+
+    /// The server's own, for work that it does of its own accord, such as loading the sandbox.
+    pub fn of_server(work: &'static str, policy: &'static Policy) -> Self {
+        let principal = Principal {
+            who: Who::Server(work),
+            client: None,
+            roles: Vec::new(),
+            fhir_user: None,
+            patient: None,
+            scopes: None,
+            break_glass: None,
+            token: None,
+        };
+        Self { principal, policy }
+    }
+
+    /// Who makes the request.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Whether nothing is limited: the server's own work, and the sandbox without sign-in.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.principal.who, Who::Server(_) | Who::Sandbox)
+    }
+
+    /// A name that no two principals share, for what one of them leaves behind, such as idempotency keys.
+    pub fn name(&self) -> String {
+        let client = self.principal.client.as_deref().unwrap_or_default();
+        match &self.principal.who {
+            Who::Account(id) => format!("account/{id}/{client}"),
+            Who::Client => format!("client/{client}"),
+            Who::Server(work) => format!("server/{work}"),
+            Who::Sandbox => String::new(),
+        }
+    }
+
+    /// The permit for one of the five rights on resources of a type.
+    ///
+    /// # Errors
+    /// [`Denied`] when role or scopes give the right on none of them.
+    pub fn permit(&self, right: Right, rtype: &'static ResourceType) -> Result<Permit, Denied> {
+        self.permit_as(right.into(), right, rtype)
+    }
+
+    /// The permit to create by an update under an id of the client's choice: the role must allow to create, and
+    /// the scopes to update (SMART App Launch 2.2, "Scopes for requesting FHIR resources").
+    ///
+    /// # Errors
+    /// As [`Access::permit`].
+    pub fn permit_upsert(&self, rtype: &'static ResourceType) -> Result<Permit, Denied> {
+        self.permit_as(Act::Create, Right::Update, rtype)
+    }
+
+    /// The permit to refer to resources of a type: what the role may read. The scopes need not give it, since
+    /// nothing of the resource is told; but the scopes of one patient reach no other.
+    ///
+    /// # Errors
+    /// [`Denied`] when the role may read none of them.
+    pub fn permit_reference(&self, rtype: &'static ResourceType) -> Result<Permit, Denied> {
+        if self.is_whole() {
+            return Ok(Permit::whole(rtype));
+        }
+        let roles = self.role_clauses(Act::Read, rtype)?;
+        let Some(scopes) = &self.principal.scopes else { return Ok(Permit::of(rtype, roles)) };
+        let mut levels = scopes.resources().map(|scope| scope.level);
+        if !scopes.need_patient() || levels.any(|level| level != Level::Patient) {
+            return Ok(Permit::of(rtype, roles));
+        }
+        let reach = self.patient_clauses(Act::Read, rtype);
+        combined(rtype, &roles, &reach).ok_or_else(|| denied_by_scopes(Right::Read, rtype))
+    }
+
+    /// Whether time that is taken may be booked over.
+    ///
+    /// # Errors
+    /// [`Denied`] when no role allows it.
+    pub fn may_override(&self) -> Result<(), Denied> {
+        let allowed = resource_type("Appointment")
+            .is_some_and(|rt| self.is_whole() || self.role_clauses(Act::Override, rt).is_ok());
+        if allowed {
+            Ok(())
+        } else {
+            Err(Denied("Your role does not allow to book over taken time".to_owned()))
+        }
+    }
+
+    /// Whether the audit trail may be exported and verified.
+    pub fn may_audit(&self) -> bool {
+        self.roles().any(|grant| {
+            let subject = Subject::Role(grant.role);
+            !self.policy.grants(subject, Act::Audit, "AuditEvent").is_empty()
+        })
+    }
+
+    /// Whether something may be done with what the server keeps besides resources. Scopes don't speak of that:
+    /// it takes a person's own sign-in, so that no app administers on anyone's behalf.
+    pub fn may_in(&self, act: Act, area: Area) -> bool {
+        self.principal.scopes.is_none()
+            && self.roles().any(|grant| self.policy.allows_in(Subject::Role(grant.role), act, area))
+    }
+
+    fn permit_as(&self, act: Act, right: Right, rtype: &'static ResourceType) -> Result<Permit, Denied> {
+        if self.is_whole() {
+            return Ok(Permit::whole(rtype));
+        }
+        let scopes = self.principal.scopes.as_ref();
+        let given: Option<Vec<&ResourceScope>> = scopes.map(|s| s.giving(right, rtype.name).collect());
+        if given.as_ref().is_some_and(Vec::is_empty) {
+            return Err(denied_by_scopes(right, rtype));
+        }
+        let roles = self.role_clauses(act, rtype)?;
+        let Some(given) = given else { return Ok(Permit::of(rtype, roles)) };
+        let reach: Vec<Clause> =
+            given.into_iter().flat_map(|scope| self.scope_clauses(scope, act, rtype)).collect();
+        let permit = combined(rtype, &roles, &reach).ok_or_else(|| denied_by_scopes(right, rtype))?;
+        // A part of a resource can be shown, not written.
+        if shows(right) || permit.shows_all() { Ok(permit) } else { Err(denied_by_role(act, rtype)) }
+    }
+
+    /// The roles that count: a client that acts for itself has no person's, and a person has no machine's.
+    fn roles(&self) -> impl Iterator<Item = &RoleGrant> {
+        let of_client = self.principal.who == Who::Client;
+        self.principal.roles.iter().filter(move |grant| (grant.role == Role::System) == of_client)
+    }
+
+    fn facts<'a>(&'a self, grant: Option<&'a RoleGrant>) -> Facts<'a> {
+        let principal = &self.principal;
+        let user = principal.fhir_user.as_ref().map(|(rtype, id)| (rtype.as_str(), id.as_str()));
+        let context = principal.patient.as_deref();
+        let own = match user {
+            Some(("Patient", id)) => Some(id),
+            // Someone who acts for a patient, whom sign-in put into context.
+            Some(("RelatedPerson", _)) | None => context,
+            Some(_) => None,
+        };
+        let clinician = grant.is_some_and(|grant| grant.role == Role::Clinician);
+        Facts {
+            own,
+            context,
+            staff: user.filter(|(rtype, _)| rtype.starts_with("Practitioner")),
+            organization: grant.and_then(|grant| grant.organization.as_deref()),
+            break_glass: principal.break_glass.as_ref().filter(|_| clinician),
+        }
+    }
+
+    /// What the roles allow; at least one clause.
+    fn role_clauses(&self, act: Act, rtype: &'static ResourceType) -> Result<Vec<Clause>, Denied> {
+        let mut clauses = Vec::new();
+        for role in self.roles() {
+            let grants = self.policy.grants(Subject::Role(role.role), act, rtype.name);
+            clauses.extend(grants.iter().filter_map(|grant| {
+                let limit = match grant.filter.map(|kind| filter::limit(kind, rtype, self.facts(Some(role))))
+                {
+                    None | Some(Limit::Everything) => None,
+                    Some(Limit::Nothing) => return None,
+                    Some(Limit::Where(condition)) => Some(condition),
+                };
+                Some(Clause { limit, view: grant.view })
+            }));
+        }
+        if clauses.is_empty() { Err(denied_by_role(act, rtype)) } else { Ok(clauses) }
+    }
+
+    /// What a scope reaches.
+    fn scope_clauses(&self, scope: &ResourceScope, act: Act, rtype: &'static ResourceType) -> Vec<Clause> {
+        let reach = match (scope.level, &self.principal.who) {
+            (Level::Patient, Who::Account(_)) => self.patient_clauses(act, rtype),
+            (Level::User, Who::Account(_)) | (Level::System, Who::Client) => vec![Clause::default()],
+            _ => Vec::new(),
+        };
+        if scope.filter.is_empty() {
+            return reach;
+        }
+        let Some(condition) = filter::granular(rtype, &scope.filter) else { return Vec::new() };
+        let granular = Clause { limit: Some(condition), view: None };
+        reach.iter().map(|clause| clause.and(&granular)).collect()
+    }
+
+    /// What the scopes of one patient reach.
+    fn patient_clauses(&self, act: Act, rtype: &'static ResourceType) -> Vec<Clause> {
+        if self.principal.patient.is_none() {
+            return Vec::new();
+        }
+        let grants = self.policy.grants(Subject::PatientScopes, act, rtype.name);
+        let clauses = grants.iter().filter_map(|grant| {
+            let limit = match grant.filter.map(|kind| filter::limit(kind, rtype, self.facts(None))) {
+                None | Some(Limit::Everything) => None,
+                Some(Limit::Nothing) => return None,
+                Some(Limit::Where(condition)) => Some(condition),
+            };
+            Some(Clause { limit, view: grant.view })
+        });
+        clauses.collect()
+    }
+}
+
+/// What roles and scopes allow together; `None`: nothing.
+fn combined(rtype: &'static ResourceType, roles: &[Clause], reach: &[Clause]) -> Option<Permit> {
+    let clauses: Vec<Clause> =
+        roles.iter().flat_map(|role| reach.iter().map(move |scope| role.and(scope))).collect();
+    (!clauses.is_empty()).then(|| Permit::of(rtype, clauses))
+}
+
+fn denied_by_role(act: Act, rtype: &ResourceType) -> Denied {
+    Denied(format!("Your role does not allow to {} {} resources", act.code(), rtype.name))
+}
+
+fn denied_by_scopes(right: Right, rtype: &ResourceType) -> Denied {
+    Denied(format!(
+        "The scopes of this token do not allow to {} {} resources",
+        Act::from(right).code(),
+        rtype.name
+    ))
+}
