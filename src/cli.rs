@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 mod keys;
+mod policy;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -51,6 +52,9 @@ enum Command {
     /// The keys that sign tokens
     #[command(subcommand)]
     Key(keys::KeyCommand),
+    /// The access rules: check them, or explain what they say
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Bring the tables of the database up to date, and do nothing else
     Migrate(Settings),
     /// Look after accounts and roles
@@ -104,6 +108,7 @@ impl Command {
             Self::Key(command) => command.run(),
             Self::Openapi { file, check } => openapi(&file, check),
             Self::User(command) => command.run().await,
+            Self::Policy(command) => command.run(),
             Self::Migrate(settings) => {
                 let config = settings.load()?;
                 Store::open(config.database.url.expose_secret(), &config.database).await?.close().await;

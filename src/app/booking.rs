@@ -274,7 +274,7 @@ pub async fn lapse(app: &App) -> Result<(), Error> {
         .write(Intent::Upsert, move |tx| {
             let app = shared.clone();
             Box::pin(async move {
-                let mut work = Work::begin(&app, &super::Context::default());
+                let mut work = Work::begin(&app, &super::Context::of_server(&app, "lapse of holds"));
                 cancel_lapsed(tx, &app, &mut work).await?;
                 work.settle(tx, &app).await
             })

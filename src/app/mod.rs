@@ -18,7 +18,7 @@ pub mod write;
 
 pub use execute::execute;
 
-use crate::auth::principal::Principal;
+use crate::auth::{Access, Policy};
 use crate::clock::{Clock, Micros};
 use crate::config::Config;
 use crate::fhir::outcome::Issue;
@@ -48,6 +48,8 @@ pub struct App {
     pub keys: oauth::keys::KeyRing,
     /// Whether this is a sandbox.
     pub mode: Mode,
+    /// The access rules.
+    pub policy: &'static Policy,
 }
 
 /// Who is let in without an access token.
@@ -63,8 +65,9 @@ impl App {
     /// Opens the database and prepares everything else that use cases need.
     ///
     /// # Errors
-    /// When the database can't be opened or our own profiles are broken.
+    /// When the database can't be opened, or our own profiles or access rules are broken.
     pub async fn start(config: Arc<Config>, clock: Clock) -> Result<Self, StoreError> {
+        let policy = Policy::load().map_err(|e| StoreError::Other(e.to_string()))?;
         let store = Store::open(config.database.url.expose_secret(), &config.database).await?;
         let fresh = clock.random_bytes::<32>().map_err(|e| StoreError::Other(e.to_string()))?;
         let link_key = store
@@ -85,6 +88,7 @@ impl App {
             outbound,
             keys,
             mode: Mode::Production,
+            policy,
         })
     }
 
@@ -96,12 +100,12 @@ impl App {
 }
 
 /// What the caller of one request set, besides the interaction and its body.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Context {
+    /// What the caller may do.
+    pub access: Arc<Access>,
     /// Public base of the FHIR endpoint without a trailing slash, such as `http://127.0.0.1:8080/fhir`.
     pub base: String,
-    /// Who asks.
-    pub principal: Principal,
     /// `X-Request-Id`, given or minted.
     pub request_id: String,
     /// `Prefer: handling=strict`.
@@ -112,6 +116,27 @@ pub struct Context {
     pub idempotency_key: Option<String>,
     /// `X-Override-Reason`: book although time or capacity is taken.
     pub override_reason: Option<String>,
+}
+
+impl Context {
+    /// A request that sets nothing else.
+    pub fn new(access: Access) -> Self {
+        Self {
+            access: Arc::new(access),
+            base: String::new(),
+            request_id: String::new(),
+            strict: false,
+            minimal: false,
+            idempotency_key: None,
+            override_reason: None,
+        }
+    }
+
+    /// A request that the server makes to itself, named by its work.
+    pub fn of_server(app: &App, work: &'static str) -> Self {
+        let context = Self::new(Access::of_server(work, app.policy));
+        Self { request_id: work.to_owned(), ..context }
+    }
 }
 
 /// A body as it came, already decoded from JSON or XML.

@@ -23,17 +23,7 @@ impl Access {
 
     /// The server's own, for work that it does of its own accord, such as loading the sandbox.
     pub fn of_server(work: &'static str, policy: &'static Policy) -> Self {
-        let principal = Principal {
-            who: Who::Server(work),
-            client: None,
-            roles: Vec::new(),
-            fhir_user: None,
-            patient: None,
-            scopes: None,
-            break_glass: None,
-            token: None,
-        };
-        Self { principal, policy }
+        Self { principal: Principal::server(work), policy }
     }
 
     /// Who makes the request.
@@ -43,7 +33,8 @@ impl Access {
 
     /// Whether nothing is limited: the server's own work, and the sandbox without sign-in.
     pub fn is_whole(&self) -> bool {
-        matches!(self.principal.who, Who::Server(_) | Who::Sandbox)
+        let principal = &self.principal;
+        principal.scopes.is_none() && matches!(principal.who, Who::Server(_) | Who::Sandbox)
     }
 
     /// A name that no two principals share, for what one of them leaves behind, such as idempotency keys.

@@ -1,12 +1,12 @@
 //! Who may do what: scopes, principals, roles, tokens. Pure: no I/O, no clock.
 
+pub mod access;
 pub mod client;
 pub mod error;
+mod filter;
 pub mod jws;
 pub mod keys;
 pub mod launch;
-pub mod access;
-mod filter;
 pub mod lockout;
 pub mod password;
 pub mod permit;

@@ -121,7 +121,7 @@ impl Default for Principal {
     /// Nobody: no role and no scope.
     fn default() -> Self {
         Self {
-            who: Who::Server("nobody"),
+            who: Who::Client,
             client: None,
             roles: Vec::new(),
             fhir_user: None,

@@ -49,13 +49,13 @@ struct Touched<'a> {
 impl Touched<'_> {
     /// The permit of one type.
     fn permit(&mut self, rt: &'static ResourceType) -> Result<&Permit, Denied> {
-        let at = match self.permits.iter().position(|(name, _)| *name == rt.name) {
-            Some(at) => at,
-            None => {
-                let permit = self.access.permit(Right::Search, rt)?;
-                self.permits.push((rt.name, permit));
-                self.permits.len() - 1
-            }
+        let known = self.permits.iter().position(|(name, _)| *name == rt.name);
+        let at = if let Some(at) = known {
+            at
+        } else {
+            let permit = self.access.permit(Right::Search, rt)?;
+            self.permits.push((rt.name, permit));
+            self.permits.len() - 1
         };
         self.permits.get(at).map(|(_, permit)| permit).ok_or_else(|| Denied(String::new()))
     }

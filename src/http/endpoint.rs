@@ -5,6 +5,7 @@ use super::negotiate::{Sent, Wanted};
 use super::prefer::{Prefer, Return};
 use super::{Shared, bearer, body, present};
 use crate::app::{self, Answer, Context};
+use crate::auth::Access;
 use crate::auth::principal::Principal;
 use crate::fhir::interaction::{self, Incoming, Interaction};
 use crate::fhir::outcome::{Error, Kind};
@@ -15,6 +16,7 @@ use http::header::{HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -97,7 +99,7 @@ async fn serve(
     *label = Label(name(&interaction));
     *wanted = Wanted::of(&query, &parts.headers, interaction == Interaction::Capabilities)?;
     let prefer = Prefer::of(&parts.headers);
-    let context = Context { principal, ..context(http, parts, arrival, prefer)? };
+    let context = context(http, parts, arrival, prefer, Access::of(principal, http.app.policy))?;
     let base = context.base.clone();
     let body = match sent {
         Some(sent) if !matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) => {
@@ -141,11 +143,17 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     Ok(Some(value))
 }
 
-fn context(http: &Shared, parts: &Parts, arrival: &Arrival, prefer: Prefer) -> Result<Context, Error> {
+fn context(
+    http: &Shared,
+    parts: &Parts,
+    arrival: &Arrival,
+    prefer: Prefer,
+    access: Access,
+) -> Result<Context, Error> {
     Ok(Context {
+        access: Arc::new(access),
         base: http.base(parts.headers.get(HOST).and_then(|host| host.to_str().ok())),
         request_id: arrival.request_id.to_string(),
-        principal: Principal::default(),
         strict: prefer.strict.unwrap_or(false),
         minimal: prefer.returning == Some(Return::Minimal),
         idempotency_key: idempotency_key(&parts.headers)?,

@@ -57,7 +57,7 @@ async fn free_slot(app: &App, base: &str) -> Result<Option<FreeSlot>, Error> {
         tomorrow.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ")
     );
     let search = Search { rtype: resource_type("Slot"), compartment: None, query };
-    let context = Context { base: base.to_owned(), ..super::load::own_context() };
+    let context = Context { base: base.to_owned(), ..Context::of_server(app, "sandbox") };
     let answer = execute(app, &context, Interaction::Search(search), Body::Empty).await?;
     let bundle: Value = serde_json::from_slice(&answer.resource.unwrap_or_default()).unwrap_or_default();
     let Some(slot) = bundle.pointer("/entry/0/resource") else { return Ok(None) };

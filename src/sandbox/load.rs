@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::{Error, clinic, zone};
 use crate::app::{App, Body, Context, execute};
-use crate::auth::principal::Principal;
 use crate::fhir::interaction::Interaction;
 use crate::store::sandbox::{is_empty, is_marked};
 use crate::store::{Intent, resource};
@@ -80,15 +79,9 @@ async fn mark(app: &App, name: &'static str) -> Result<(), Error> {
 async fn store(app: &App, resources: &[Value]) -> Result<(), Error> {
     let entries: Vec<Value> = resources.iter().map(entry).collect();
     let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
-    let context = own_context();
+    let context = Context::of_server(app, "sandbox");
     execute(app, &context, Interaction::Bundle, Body::Resource(bundle)).await?;
     Ok(())
-}
-
-/// What the sandbox itself does.
-pub(super) fn own_context() -> Context {
-    let principal = Principal::server("sandbox");
-    Context { principal, request_id: "sandbox".to_owned(), ..Context::default() }
 }
 
 fn entry(resource: &Value) -> Value {
