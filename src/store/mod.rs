@@ -99,7 +99,11 @@ impl Store {
     }
 
     async fn open_postgres(url: &str, settings: &Database) -> Result<Pool, StoreError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("slotwright");
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("slotwright")
+            // A search over much data is cheap to run and dear to plan, and left to itself the engine plans it
+            // anew each time. Our statements are shaped for one plan, as SQLite makes it.
+            .options([("plan_cache_mode", "force_generic_plan")]);
         let mut connection = sqlx::PgConnection::connect_with(&options).await?;
         POSTGRES_MIGRATIONS
             .run_direct(None, &mut connection, false)
