@@ -135,15 +135,31 @@ fn openapi(file: &Path, check: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Why `serve` does not start: every reason.
+#[derive(Debug, thiserror::Error)]
+#[error("not fit to serve patients:\n  {}", .0.join("\n  "))]
+struct Unfit(Vec<String>);
+
 async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::start(&config.log)?;
-    let app = App::start(Arc::new(config), Clock::system()).await?;
-    app.keys.check()?;
+    let mut reasons = config.unfit_to_serve();
+    reasons.extend(http::tls::problem(&config.tls));
+    let app = match App::start(Arc::new(config), Clock::system()).await {
+        Ok(app) => app,
+        Err(error) => {
+            reasons.push(error.to_string());
+            return Err(Unfit(reasons).into());
+        }
+    };
+    reasons.extend(app.keys.check().err().map(|error| error.to_string()));
+    reasons.extend(app::unfit::reasons(&app).await?);
+    if !reasons.is_empty() {
+        app.store.close().await;
+        return Err(Unfit(reasons).into());
+    }
     let listener = http::bind(app.config.server.listen).await?;
-    tracing::info!(
-        "listening on http://{}/fhir (loopback only: this version has no access control)",
-        listener.local_addr()?
-    );
+    let scheme = if app.config.tls.files().is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{}/fhir", listener.local_addr()?);
     let worker = tokio::spawn(worker::run(app.clone()));
     let served = http::serve(app, listener, http::interrupted()).await;
     worker.abort();

@@ -5,15 +5,18 @@ pub mod booking;
 pub mod bundle;
 pub mod check;
 pub mod execute;
+pub mod external;
 pub mod history;
 pub mod idempotent;
 pub mod oauth;
 pub mod operation;
+pub mod origins;
 pub mod outbound;
 pub mod read;
 mod references;
 pub mod search;
 mod typed;
+pub mod unfit;
 pub mod write;
 
 pub use execute::execute;
@@ -25,6 +28,8 @@ use crate::fhir::outcome::Issue;
 use crate::fhir::validate::Validator;
 use crate::store::{Intent, Store, StoreError};
 use bytes::Bytes;
+use external::Issuers;
+use origins::Origins;
 use outbound::Outbound;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -44,6 +49,10 @@ pub struct App {
     pub link_key: Arc<[u8; 32]>,
     /// Documents that others publish.
     pub outbound: Outbound,
+    /// Other authorization servers whose tokens are taken.
+    pub issuers: Issuers,
+    /// Origins of registered apps.
+    pub origins: Origins,
     /// Keys that sign tokens.
     pub keys: oauth::keys::KeyRing,
     /// Whether this is a sandbox.
@@ -78,6 +87,8 @@ impl App {
         let link_key = <[u8; 32]>::try_from(link_key.as_slice()).unwrap_or(fresh);
         let validator = Validator::new().map_err(StoreError::Other)?;
         let outbound = Outbound::new(&config.outbound, clock.clone()).map_err(StoreError::Other)?;
+        let issuers = Issuers::new(&config.auth.issuers, &outbound).map_err(StoreError::Other)?;
+        let origins = Origins::new(clock.clone());
         let keys = oauth::keys::KeyRing::new(config.auth.keys.clone(), clock.clone());
         Ok(Self {
             store,
@@ -86,6 +97,8 @@ impl App {
             validator: Arc::new(validator),
             link_key: Arc::new(link_key),
             outbound,
+            issuers,
+            origins,
             keys,
             mode: Mode::Production,
             policy,

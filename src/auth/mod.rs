@@ -3,6 +3,7 @@
 pub mod access;
 pub mod client;
 pub mod error;
+pub mod external;
 mod filter;
 pub mod jws;
 pub mod keys;

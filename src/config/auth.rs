@@ -1,5 +1,6 @@
 //! `[auth]`
 
+use super::issuer::Issuer;
 use super::units;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct Auth {
     /// How long others may keep the published keys.
     #[serde(deserialize_with = "units::duration")]
     pub jwks_max_age: Duration,
+    /// Other authorization servers whose tokens are taken.
+    pub issuers: Vec<Issuer>,
 }
 
 impl Auth {

@@ -88,6 +88,8 @@ impl Config {
         let config = (|| {
             Some(Self {
                 server: section(&merged, "server", &mut problems)?,
+                tls: section(&merged, "tls", &mut problems)?,
+                limits: section(&merged, "limits", &mut problems)?,
                 database: section(&merged, "database", &mut problems)?,
                 auth: section(&merged, "auth", &mut problems)?,
                 fhir: section(&merged, "fhir", &mut problems)?,

@@ -4,18 +4,23 @@
 //! and the environment (`SLOTWRIGHT_SECTION__KEY`). All problems are reported at once.
 
 mod auth;
+mod issuer;
 mod load;
+mod network;
+mod serve;
 mod units;
 mod validate;
 
 pub use auth::Auth;
+pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;
+pub use network::Network;
 pub use units::Size;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The commented defaults, which list every key.
@@ -26,6 +31,10 @@ pub const DEFAULTS: &str = include_str!("default.toml");
 pub struct Config {
     /// The HTTP server.
     pub server: Server,
+    /// Encryption of connections.
+    pub tls: Tls,
+    /// How many requests are taken.
+    pub limits: Limits,
     /// The database.
     pub database: Database,
     /// Tokens and the keys that sign them.
@@ -73,6 +82,82 @@ pub struct Server {
     pub drain: Duration,
     /// Compress answers.
     pub compression: bool,
+    /// Proxies that are believed when they say whom a request comes from.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which they say so.
+    pub forwarded_header: ForwardedHeader,
+}
+
+/// Where a trusted proxy puts the address of its client.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239)
+    Forwarded,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file of this server's certificate, followed by those that lead to a root.
+    #[serde(deserialize_with = "units::optional_path")]
+    pub certificate: Option<PathBuf>,
+    /// PEM file of the certificate's private key.
+    #[serde(deserialize_with = "units::optional_path")]
+    pub key: Option<PathBuf>,
+    /// The oldest version that is spoken.
+    pub minimum: TlsVersion,
+    /// A proxy in front of this server ends TLS.
+    pub terminated_upstream: bool,
+}
+
+impl Tls {
+    /// Certificate and key, when this server speaks TLS itself.
+    pub fn files(&self) -> Option<(&Path, &Path)> {
+        Some((self.certificate.as_deref()?, self.key.as_deref()?))
+    }
+
+    /// Whether clients reach this server by https.
+    pub fn is_https(&self) -> bool {
+        self.files().is_some() || self.terminated_upstream
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2 and 1.3.
+    #[serde(rename = "1.2")]
+    V12,
+    /// TLS 1.3 only.
+    #[serde(rename = "1.3")]
+    V13,
+}
+
+/// `[limits]`: requests a minute; 0: no limit. A sixth of it may come at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// From one address.
+    pub address: u32,
+    /// From one address, to the token endpoint and the others below `/oauth`.
+    pub token: u32,
+    /// From one address, to where passwords and second factors are tried.
+    pub sign_in: u32,
+    /// With the tokens of one client.
+    pub client: u32,
+    /// With the tokens or the session of one person.
+    pub user: u32,
+}
+
+impl Limits {
+    /// No limit at all.
+    pub fn none() -> Self {
+        Self { address: 0, token: 0, sign_in: 0, client: 0, user: 0 }
+    }
 }
 
 /// `[database]`

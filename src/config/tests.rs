@@ -65,12 +65,13 @@ fn every_unknown_key_is_named() {
 #[test]
 fn every_broken_rule_is_named() {
     let found = problems(
-        "[server]\nlisten = \"0.0.0.0:8080\"\nurl_limit = \"1MiB\"\npublic_base_url = \"ftp://x\"\n\
-         [booking]\nhold = \"1h\"\n[log]\nlevel = \"loud\"\n",
+        "[server]\nmetrics_listen = \"0.0.0.0:8080\"\nurl_limit = \"1MiB\"\npublic_base_url = \"ftp://x\"\n\
+         [booking]\nhold = \"1h\"\n[log]\nlevel = \"loud\"\n[tls]\ncertificate = \"c\"\n",
         &[("SLOTWRIGHT_DATABASE__URL", "mysql://root:hunter2@x/y")],
     );
     for setting in [
-        "server.listen",
+        "server.metrics_listen",
+        "tls.certificate",
         "server.url_limit",
         "server.public_base_url",
         "booking.hold",
@@ -103,4 +104,35 @@ fn a_file_that_is_not_toml_is_named_without_quoting_it() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("line 2"), "{found:?}");
     assert!(!found[0].contains("hunter2"), "{found:?}");
+}
+
+#[test]
+fn a_network_that_is_none_names_its_setting() {
+    let found = problems("[server]\ntrusted_proxies = [\"10.0.0.1\", \"10.0.0.0/33\"]\n", &[]);
+    assert!(found.iter().any(|problem| problem.starts_with("server.trusted_proxies[1]: ")), "{found:?}");
+}
+
+#[test]
+fn what_keeps_serve_from_starting_is_named_all_at_once() {
+    let unfit = |file: &str| load(file, &[]).unwrap().unfit_to_serve();
+    let found = unfit("[server]\nlisten = \"0.0.0.0:80\"\n");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("tls.terminated_upstream = true"), "{found:?}");
+    assert!(found[1].contains("server.public_base_url"), "{found:?}");
+    let plain = "[server]\nlisten = \"0.0.0.0:80\"\npublic_base_url = \"http://clinic.example\"\n";
+    let found = unfit(&format!("{plain}[tls]\nterminated_upstream = true\n"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("https://"), "{found:?}");
+    assert_eq!(unfit(""), unfit("[tls]\nterminated_upstream = false\n"));
+    assert_eq!(unfit("").len(), 1, "loopback is no exception");
+    for fit in [
+        "[tls]\nterminated_upstream = true\n",
+        "[server]\nlisten = \"0.0.0.0:80\"\npublic_base_url = \"https://clinic.example\"\n[tls]\nterminated_upstream = true\n",
+        "[server]\nlisten = \"[::]:443\"\npublic_base_url = \"https://clinic.example\"\n[tls]\ncertificate = \"c\"\nkey = \"k\"\n",
+    ] {
+        assert_eq!(unfit(fit), Vec::<String>::new(), "{fit}");
+    }
+    let found = unfit("[tls]\nterminated_upstream = true\n[database]\nurl = \"postgres://u:changeme@h/d\"\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("database.url: ") && !found[0].contains("changeme"), "{found:?}");
 }

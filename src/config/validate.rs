@@ -14,6 +14,7 @@ const LARGEST_PAGE: usize = 900 << 20;
 pub(super) fn problems(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     server(config, &mut found);
+    tls(config, &mut found);
     database(config, &mut found);
     fhir(config, &mut found);
     super::auth::problems(&config.auth, &mut found);
@@ -22,7 +23,6 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
 
 fn server(config: &Config, found: &mut Vec<String>) {
     let server = &config.server;
-    loopback("server.listen", server.listen, found);
     if let Some(metrics) = server.metrics_listen {
         loopback("server.metrics_listen", metrics, found);
         if metrics == server.listen && metrics.port() != 0 {
@@ -89,13 +89,26 @@ fn fhir(config: &Config, found: &mut Vec<String>) {
     }
 }
 
-/// Anyone who reaches the port can do anything, so only this machine may reach it.
+/// Metrics are for whoever asks, so only this machine may.
 fn loopback(setting: &str, address: SocketAddr, found: &mut Vec<String>) {
     if !address.ip().is_loopback() {
         found.push(format!(
-            "{setting}: {address} is not a loopback address; this version has no access control, so it only \
-             listens on 127.0.0.1 or [::1]"
+            "{setting}: {address} is not a loopback address; metrics are not protected, so they are only given \
+             on 127.0.0.1 or [::1]"
         ));
+    }
+}
+
+fn tls(config: &Config, found: &mut Vec<String>) {
+    let tls = &config.tls;
+    if tls.certificate.is_some() != tls.key.is_some() {
+        found.push("tls.certificate: is set together with tls.key, or neither is".to_owned());
+    }
+    if tls.files().is_some() && tls.terminated_upstream {
+        found.push(
+            "tls.terminated_upstream: says that a proxy ends TLS, and tls.certificate that this server does"
+                .to_owned(),
+        );
     }
 }
 

@@ -144,6 +144,8 @@ pub enum Kind {
     UnsupportedMediaType,
     /// 422: understood, and against a rule.
     Unprocessable,
+    /// 429: more requests than are taken.
+    TooManyRequests,
     /// 500: our fault.
     Internal,
     /// 503: try again later (the database is away or busy, or shutting down).
@@ -168,6 +170,7 @@ impl Kind {
             Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::Unprocessable => 422,
+            Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -186,6 +189,7 @@ impl Kind {
             Self::Gone => "deleted",
             Self::TooLarge | Self::UriTooLong => "too-long",
             Self::Unprocessable => "processing",
+            Self::TooManyRequests => "throttled",
             Self::Internal => "exception",
             Self::Unavailable => "transient",
         }
@@ -203,6 +207,8 @@ pub struct Error {
     pub detail: Option<String>,
     /// The transaction lost a race inside the database and may be run again as it is.
     pub retry: bool,
+    /// Seconds after which the client may try again.
+    pub retry_after: Option<u64>,
 }
 
 impl Error {
@@ -213,7 +219,7 @@ impl Error {
 
     /// An error with issues of its own.
     pub fn of(kind: Kind, issues: Vec<Issue>) -> Self {
-        Self { kind, issues, detail: None, retry: false }
+        Self { kind, issues, detail: None, retry: false, retry_after: None }
     }
 
     /// 400 with issue code `invalid`.

@@ -1,8 +1,8 @@
 //! The `Authorization` header of a FHIR request (RFC 6750 §2.1): the only place where a token is taken from.
 
 use super::Http;
-use crate::app::Mode;
 use crate::app::oauth::tokens;
+use crate::app::{Mode, external};
 use crate::auth::principal::Principal;
 use crate::fhir::outcome::Error;
 use axum::response::Response;
@@ -25,7 +25,10 @@ pub(super) async fn principal(http: &Http, parts: &Parts) -> Result<Principal, E
         Some(token) => {
             let bases = http.bases(&parts.headers);
             let bases: Vec<&str> = bases.iter().map(String::as_str).collect();
-            tokens::principal(&http.app, &bases, token).await
+            match http.app.issuers.of(&bases, token) {
+                Some(issuer) => external::principal(&http.app, issuer, &bases, token).await,
+                None => tokens::principal(&http.app, &bases, token).await,
+            }
         }
         None if http.app.mode == Mode::Sandbox => Ok(Principal::sandbox()),
         None => Err(tokens::missing()),

@@ -1,14 +1,14 @@
 //! Around every request: its id, its span, its time, and an answer whatever happens.
 
-use super::Shared;
-use super::present;
+use super::cors::Cors;
+use super::{Shared, headers, peer, present};
 use crate::fhir::outcome::{Error, Kind};
 use crate::telemetry;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 use std::panic::AssertUnwindSafe;
@@ -42,10 +42,18 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
     let span = tracing::info_span!("request", id = %request_id, method, path = request.uri().path());
     let limit = http.app.config.server.request_timeout;
     let deadline = Instant::from_std(started) + limit;
+    let address = peer::address(&request, &http.app.config.server);
     let arrival = Arrival { request_id: Arc::clone(&request_id), deadline };
     async move {
-        let mut response = if let Err(error) = acceptable(&request, http.app.config.server.url_limit.get()) {
+        let (asked, path) = (request.method(), request.uri().path());
+        let cors = Cors::of(asked, path, request.headers(), |origin| http.is_registered(origin)).await;
+        let counted = http.limits.arrives(address, request.method(), request.uri().path());
+        let mut response = if let Err(refusal) = counted {
+            *refusal
+        } else if let Err(error) = acceptable(&request, http.app.config.server.url_limit.get()) {
             present::refusal(&error)
+        } else if let Some(answer) = cors.preflight() {
+            answer
         } else {
             request.extensions_mut().insert(arrival);
             let work = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -58,11 +66,12 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
                 ))),
             }
         };
-        let headers = response.headers_mut();
+        let fields = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&request_id) {
-            headers.insert(REQUEST_ID, id);
+            fields.insert(REQUEST_ID, id);
         }
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers::complete(fields, http.app.config.tls.is_https());
+        cors.complete(fields);
         let latency = http.app.clock.instant().duration_since(started);
         finish(method, &response, latency);
         response

@@ -80,6 +80,7 @@ async fn serve(
         "metadata" => Principal::default(),
         _ => bearer::principal(http, parts).await?,
     };
+    http.limits.acts(&principal)?;
     let mut query = Cow::Borrowed(parts.uri.query().unwrap_or(""));
     let mut sent = Some(sent);
     if is_search(&parts.method, path) {

@@ -5,22 +5,28 @@
 
 mod bearer;
 mod body;
+mod cors;
 mod edge;
 mod endpoint;
+mod headers;
+mod limit;
 mod negotiate;
 mod pages;
+mod peer;
 mod prefer;
 mod present;
 mod server;
 mod stream;
+pub mod tls;
 
-pub use server::{bind, interrupted, serve};
+pub use server::{bind, bind_loopback, interrupted, serve};
 
 use crate::app::App;
 use crate::fhir::outcome::{Error, Kind};
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get};
+use limit::Limits;
 use std::sync::Arc;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
@@ -31,19 +37,26 @@ const COMPRESS_ABOVE: u64 = 1024;
 /// What handlers share.
 pub(crate) struct Http {
     app: App,
+    limits: Arc<Limits>,
 }
 
 type Shared = Arc<Http>;
 
 impl Http {
+    /// Whether pages of `origin` are those of a registered app.
+    async fn is_registered(&self, origin: String) -> bool {
+        self.app.origins.is_registered(&self.app.store, &origin).await
+    }
+
     /// The FHIR base that links start with: configured, or where a request on this machine was sent to.
     fn base(&self, host: Option<&str>) -> String {
         let server = &self.app.config.server;
+        let scheme = if self.app.config.tls.files().is_some() { "https" } else { "http" };
         match (&server.public_base_url, host) {
             (Some(url), _) => format!("{url}/fhir"),
             // Another name would let a page elsewhere choose what our links say.
-            (None, Some(host)) if is_loopback_name(host) => format!("http://{host}/fhir"),
-            _ => format!("http://{}/fhir", server.listen),
+            (None, Some(host)) if is_loopback_name(host) => format!("{scheme}://{host}/fhir"),
+            _ => format!("{scheme}://{}/fhir", server.listen),
         }
     }
 }
@@ -108,8 +121,14 @@ pub fn openapi() -> serde_json::Value {
 
 /// The whole server as a service.
 pub fn router(app: App) -> Router {
+    assemble(app).0
+}
+
+/// The same, and the limits that it keeps to, whose memory must be tidied from time to time.
+fn assemble(app: App) -> (Router, Arc<Limits>) {
     let compression = app.config.server.compression;
-    let http: Shared = Arc::new(Http { app });
+    let limits = Arc::new(Limits::new(&app.config.limits, &app.clock));
+    let http: Shared = Arc::new(Http { app, limits: Arc::clone(&limits) });
     let mut router = Router::new();
     for route in routes() {
         router = router.route(route.path, (route.handler)());
@@ -120,7 +139,8 @@ pub fn router(app: App) -> Router {
         let layer = CompressionLayer::new().quality(CompressionLevel::Precise(4));
         router = router.layer(layer.compress_when(SizeAbove::new(COMPRESS_ABOVE)));
     }
-    router.layer(axum::middleware::from_fn_with_state(Arc::clone(&http), edge::carry)).with_state(http)
+    let carry = axum::middleware::from_fn_with_state(Arc::clone(&http), edge::carry);
+    (router.layer(carry).with_state(http), limits)
 }
 
 async fn no_route() -> Response {

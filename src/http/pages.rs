@@ -13,8 +13,10 @@ use serde_json::Value;
 use std::sync::LazyLock;
 
 /// Pages load nothing and run nothing.
-pub(super) const POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+pub(super) const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -42,6 +44,19 @@ struct TypeRow<'a> {
 struct Parameter<'a> {
     name: &'a str,
     kind: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "too_many.html")]
+struct TooMany {
+    seconds: u64,
+}
+
+/// 429 for people: too many requests, try again in so many seconds.
+pub(super) fn too_many(seconds: u64) -> Response {
+    let mut response = page(TooMany { seconds }.render(), "none");
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response
 }
 
 /// `GET /`

@@ -4,10 +4,12 @@
 //! before any handler runs. This wrapper puts an OperationOutcome in its place, and after a refusal reads on
 //! for a moment, since closing a socket with unread input makes the client lose the answer (RFC 9112 §9.6).
 
+use super::headers;
 use crate::clock::Clock;
 use crate::fhir::outcome::{Error, Kind};
 use axum_server::accept::Accept;
-use std::future::{Future, Ready, ready};
+use futures_util::future::BoxFuture;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready as or_pending};
@@ -19,22 +21,38 @@ use tokio::time::Sleep;
 /// Longest time to read on after a refusal.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Wraps every accepted connection.
+/// What a wrapped connection needs to know.
 #[derive(Clone, Debug)]
 pub(super) struct Wrap {
     pub(super) clock: Clock,
     /// Longest time that a client may leave an answer unread.
     pub(super) write_timeout: Duration,
+    /// Whether clients come by https.
+    pub(super) https: bool,
 }
 
-impl<S> Accept<TcpStream, S> for Wrap {
-    type Stream = Socket<TcpStream>;
-    type Service = S;
-    type Future = Ready<io::Result<(Self::Stream, S)>>;
+/// Wraps every connection that `inner` accepts: a plain one, or one that speaks TLS.
+#[derive(Clone, Debug)]
+pub(super) struct Wrapped<A> {
+    pub(super) inner: A,
+    pub(super) settings: Wrap,
+}
+
+impl<A, S> Accept<TcpStream, S> for Wrapped<A>
+where
+    A: Accept<TcpStream, S, Future: Send + 'static, Stream: AsyncRead + AsyncWrite + Unpin>,
+{
+    type Stream = Socket<A::Stream>;
+    type Service = A::Service;
+    type Future = BoxFuture<'static, io::Result<(Self::Stream, A::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        // Answers are written whole, so waiting for more to send only delays them.
-        ready(stream.set_nodelay(true).map(|()| (Socket::new(stream, self.clone()), service)))
+        let settings = self.settings.clone();
+        let accepted = self.inner.accept(stream, service);
+        Box::pin(async move {
+            let (stream, service) = accepted.await?;
+            Ok((Socket::new(stream, settings), service))
+        })
     }
 }
 
@@ -118,7 +136,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         // A head that is too long before its first line ends has a URL that is too long.
         let status = if status == 431 && !line_is_whole { 414 } else { status };
         crate::telemetry::answered("other", "unreadable", status, Duration::ZERO);
-        self.instead = stand_in(status, answer, &self.settings.clock.new_id());
+        let settings = &self.settings;
+        self.instead = stand_in(status, answer, &settings.clock.new_id(), settings.https);
         self.sent = 0;
         true
     }
@@ -230,7 +249,7 @@ fn own_refusal(head: &[u8]) -> Option<u16> {
 }
 
 /// A refusal with an OperationOutcome, keeping the headers of `head` that still hold.
-fn stand_in(status: u16, head: &[u8], request_id: &str) -> Vec<u8> {
+fn stand_in(status: u16, head: &[u8], request_id: &str, https: bool) -> Vec<u8> {
     let (reason, kind, message) = match status {
         414 => ("URI Too Long", Kind::UriTooLong, "The URL is longer than this server takes"),
         431 => (
@@ -249,8 +268,13 @@ fn stand_in(status: u16, head: &[u8], request_id: &str) -> Vec<u8> {
             answer.push_str("\r\n");
         }
     }
+    for (name, value) in headers::always(https) {
+        for part in [name.as_str(), ": ", value.to_str().unwrap_or_default(), "\r\n"] {
+            answer.push_str(part);
+        }
+    }
     let rest = format!(
-        "content-type: application/fhir+json; charset=utf-8\r\nx-content-type-options: nosniff\r\n\
+        "content-type: application/fhir+json; charset=utf-8\r\ncache-control: no-store\r\n\
          x-request-id: {request_id}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );

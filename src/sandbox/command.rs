@@ -11,7 +11,7 @@ use super::{Error, banner, fill, reset};
 use crate::app::App;
 use crate::app::oauth::keys;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::{http, telemetry, worker};
 
 /// What the command line says.
@@ -46,6 +46,11 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     config.server.listen = options.listen;
     // Sandboxes run side by side; a metrics port of each would collide.
     config.server.metrics_listen = None;
+    // Plain http, on loopback only; who has the machine may use all of it.
+    config.tls.certificate = None;
+    config.tls.key = None;
+    config.tls.terminated_upstream = false;
+    config.limits = Limits::none();
     // Apps that are tried out here publish their keys from this machine.
     let here = ["localhost", "127.0.0.1", "[::1]"];
     config.outbound.allow.extend(here.map(str::to_owned));
@@ -55,7 +60,7 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     }
     telemetry::start(&config.log).map_err(|error| Error::Io(io::Error::other(error.to_string())))?;
     // First of all the port: nobody wants to hear that it is taken after a long load.
-    let listener = http::bind(config.server.listen).await?;
+    let listener = http::bind_loopback(config.server.listen).await?;
     let origin = format!("http://{}", listener.local_addr()?);
     config.auth.keys = options.data.join("keys");
     let clock = Clock::system();

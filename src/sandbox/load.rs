@@ -12,7 +12,7 @@ use crate::store::sandbox::{is_empty, is_marked};
 use crate::store::{Intent, resource};
 
 /// Setting that says: this database is a sandbox, and may be removed by `--reset`.
-pub(super) const SANDBOX: &str = "sandbox";
+pub(super) const SANDBOX: &str = crate::store::sandbox::MARK;
 /// Setting that says: the sample clinic is complete.
 const LOADED: &str = "sandbox-loaded";
 /// Resources in one transaction: large enough to share its cost, small enough to show progress.

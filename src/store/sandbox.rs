@@ -14,6 +14,9 @@ statements! {
     MARKED = "SELECT name FROM setting WHERE name = $1";
 }
 
+/// Setting that says: this database is a sandbox's.
+pub const MARK: &str = "sandbox";
+
 /// What [`wipe`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wiped {

@@ -143,7 +143,8 @@ pub fn missing() -> Error {
     unauthorized("login", "An access token is needed: Authorization: Bearer …")
 }
 
-fn refused(refused: Refused) -> Error {
+/// 401 for a token that is not taken.
+pub fn refused(refused: Refused) -> Error {
     match refused {
         Refused::Unknown => unauthorized("unknown", "The access token is not one of this server"),
         Refused::Elsewhere => unauthorized("unknown", "The access token is for another server"),

@@ -170,10 +170,11 @@ fn settings_that_are_wrong_are_all_named() {
         };
         let said = run(&[
             ("SLOTWRIGHT_SERVER__LISTN", "127.0.0.1:1"),
-            ("SLOTWRIGHT_SERVER__LISTEN", "0.0.0.0:8080"),
+            ("SLOTWRIGHT_SERVER__METRICS_LISTEN", "0.0.0.0:8080"),
             ("SLOTWRIGHT_FHIR__MAX_COUNT", "0"),
         ]);
-        for expected in ["SLOTWRIGHT_SERVER__LISTN: unknown setting", "no access control", "fhir.max_count: "]
+        for expected in
+            ["SLOTWRIGHT_SERVER__LISTN: unknown setting", "server.metrics_listen: ", "fhir.max_count: "]
         {
             assert!(said.contains(expected), "{said}");
         }

@@ -1,8 +1,12 @@
 //! The edge: what a client can send and how it is answered.
 
+mod cors;
 mod edge;
 mod formats;
 mod hostile;
+mod limits;
+mod serve;
+mod tls;
 
 use serde_json::Value;
 use std::time::Duration;

@@ -44,13 +44,15 @@ impl TestApp {
     pub async fn start_with(database: Database, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let listener = http::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
         let address = listener.local_addr().expect("its address");
+        // Tests come from one address; those of the limits set their own.
+        let unlimited = super::UNLIMITED.map(|(name, value)| (name, value.to_owned()));
         let env = [
             ("SLOTWRIGHT_SERVER__LISTEN", address.to_string()),
             ("SLOTWRIGHT_SERVER__METRICS_LISTEN", String::new()),
             ("SLOTWRIGHT_DATABASE__URL", database.url.clone()),
             ("SLOTWRIGHT_AUTH__KEYS", auth::key_dir(&database).display().to_string()),
         ];
-        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let env = env.into_iter().chain(unlimited).map(|(name, value)| (name.to_owned(), value));
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(None, env.chain(settings)).expect("good settings");
         let app = App::start(Arc::new(config), clock.clone()).await.expect("an app");

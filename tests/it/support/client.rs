@@ -25,6 +25,12 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self }
     }
 
+    /// The same over an HTTP client of the test's own, such as one that trusts a root of its own.
+    #[must_use]
+    pub fn through(self, http: reqwest::Client) -> Self {
+        Self { http, ..self }
+    }
+
     /// The value of the `Authorization` header that is sent, for requests made by hand.
     pub fn authorization(&self) -> String {
         self.token.as_ref().map(|token| format!("Bearer {token}")).unwrap_or_default()

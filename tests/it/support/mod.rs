@@ -42,6 +42,15 @@ pub use client::{Client, Reply, Request, text};
 pub use database::{Database, Engine};
 pub use process::{ServerProcess, slotwright};
 
+/// Settings of a server that is not limited in what it takes from one address.
+pub const UNLIMITED: [(&str, &str); 5] = [
+    ("SLOTWRIGHT_LIMITS__ADDRESS", "0"),
+    ("SLOTWRIGHT_LIMITS__TOKEN", "0"),
+    ("SLOTWRIGHT_LIMITS__SIGN_IN", "0"),
+    ("SLOTWRIGHT_LIMITS__CLIENT", "0"),
+    ("SLOTWRIGHT_LIMITS__USER", "0"),
+];
+
 /// Defines tests that run on both engines; see the module's documentation.
 macro_rules! both_engines {
     ($( $(#[$meta:meta])* async fn $name:ident($argument:ident: $kind:ty) $body:block )+) => {$(

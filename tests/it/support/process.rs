@@ -22,21 +22,43 @@ impl ServerProcess {
 
     /// The same with settings of its own, such as `("SLOTWRIGHT_REFERENCES__MUST_EXIST", "false")`.
     pub async fn start_with(database: &Database, settings: &[(&str, &str)]) -> Self {
+        Self::start_at(database, settings, |port| format!("http://127.0.0.1:{port}/fhir"), None).await
+    }
+
+    /// The same, reached at the FHIR base that `base` makes of its port, through an HTTP client of the test's own.
+    pub async fn start_at(
+        database: &Database,
+        settings: &[(&str, &str)],
+        base: impl Fn(u16) -> String,
+        http: Option<reqwest::Client>,
+    ) -> Self {
         for _ in 0..5 {
-            if let Some(server) = Self::try_start(database, settings).await {
+            if let Some(server) = Self::try_start(database, settings, &base, http.clone()).await {
                 return server;
             }
         }
         panic!("slotwright serve did not become ready; its log is above");
     }
 
-    async fn try_start(database: &Database, settings: &[(&str, &str)]) -> Option<Self> {
+    async fn try_start(
+        database: &Database,
+        settings: &[(&str, &str)],
+        base: impl Fn(u16) -> String,
+        http: Option<reqwest::Client>,
+    ) -> Option<Self> {
         let port = free_port();
-        let client = auth::tests_client_of(database, format!("http://127.0.0.1:{port}/fhir"), settings).await;
+        let client = auth::tests_client_of(database, base(port), settings).await;
+        let client = match http {
+            Some(http) => client.through(http),
+            None => client,
+        };
         let child = command(database)
             .arg("serve")
             .env("SLOTWRIGHT_SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SLOTWRIGHT_SERVER__METRICS_LISTEN", "")
+            .envs(super::UNLIMITED)
+            // Nothing is in front of it, but tests of what is behind TLS need none.
+            .env("SLOTWRIGHT_TLS__TERMINATED_UPSTREAM", "true")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
