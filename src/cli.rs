@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+mod client;
 mod keys;
 mod policy;
 
@@ -49,6 +50,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Applications that may ask for access
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// The keys that sign tokens
     #[command(subcommand)]
     Key(keys::KeyCommand),
@@ -105,6 +109,7 @@ impl Command {
             Self::Serve(settings) => serve(settings.load()?).await,
             Self::Sandbox { options, settings } => Ok(sandbox::run(options, settings.load()?).await?),
             Self::Check(settings) => check(settings.load()?).await,
+            Self::Client(command) => command.run().await,
             Self::Key(command) => command.run(),
             Self::Openapi { file, check } => openapi(&file, check),
             Self::User(command) => command.run().await,

@@ -70,6 +70,8 @@ CREATE TABLE oauth_grant (
     id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     client       TEXT COLLATE "C" NOT NULL REFERENCES oauth_client (id),
     account      TEXT COLLATE "C" NOT NULL,
+    -- The FHIR base that its tokens are for.
+    base         TEXT COLLATE "C" NOT NULL,
     -- SHA-256 of the session's cookie; access ends with it where only online_access was granted.
     session      TEXT COLLATE "C",
     scope        TEXT COLLATE "C" NOT NULL,
@@ -91,7 +93,6 @@ CREATE TABLE oauth_code (
     grant_id     TEXT COLLATE "C" NOT NULL REFERENCES oauth_grant (id),
     redirect_uri TEXT COLLATE "C" NOT NULL,
     challenge    TEXT COLLATE "C" NOT NULL,
-    base         TEXT COLLATE "C" NOT NULL,
     expires_us   BIGINT NOT NULL,
     used_us      BIGINT
 );

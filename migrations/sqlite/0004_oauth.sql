@@ -70,6 +70,8 @@ CREATE TABLE oauth_grant (
     id           TEXT NOT NULL PRIMARY KEY,
     client       TEXT NOT NULL REFERENCES oauth_client (id),
     account      TEXT NOT NULL,
+    -- The FHIR base that its tokens are for.
+    base         TEXT NOT NULL,
     -- SHA-256 of the session's cookie; access ends with it where only online_access was granted.
     session      TEXT,
     scope        TEXT NOT NULL,
@@ -91,7 +93,6 @@ CREATE TABLE oauth_code (
     grant_id     TEXT NOT NULL REFERENCES oauth_grant (id),
     redirect_uri TEXT NOT NULL,
     challenge    TEXT NOT NULL,
-    base         TEXT NOT NULL,
     expires_us   BIGINT NOT NULL,
     used_us      BIGINT
 );

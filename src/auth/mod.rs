@@ -1,6 +1,7 @@
 //! Who may do what: scopes, principals, roles, tokens. Pure: no I/O, no clock.
 
 pub mod access;
+pub mod assertion;
 pub mod client;
 pub mod error;
 pub mod external;
@@ -9,8 +10,10 @@ pub mod jws;
 pub mod keys;
 pub mod launch;
 pub mod lockout;
+pub mod params;
 pub mod password;
 pub mod permit;
+pub mod pkce;
 pub mod policy;
 pub mod principal;
 pub mod report;

@@ -17,7 +17,37 @@ pub fn statement(base: &str) -> Value {
         let implementation = json!({ "description": "Slotwright scheduling gateway", "url": base });
         members.insert("implementation".to_owned(), implementation);
     }
+    if let Some(security) = statement.pointer_mut("/rest/0/security") {
+        *security = self::security(base);
+    }
     statement
+}
+
+/// Where access is asked for (SMART App Launch, the extension that SMART 1 clients read).
+fn security(base: &str) -> Value {
+    let origin = base.strip_suffix("/fhir").unwrap_or(base);
+    let uri = |name: &str, path: &str| json!({ "url": name, "valueUri": format!("{origin}/oauth/{path}") });
+    json!({
+        "extension": [{
+            "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+            "extension": [
+                uri("authorize", "authorize"),
+                uri("token", "token"),
+                uri("register", "register"),
+                uri("introspect", "introspect"),
+                uri("revoke", "revoke")
+            ]
+        }],
+        "cors": true,
+        "service": [{
+            "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                "code": "SMART-on-FHIR"
+            }],
+            "text": "OAuth2 using SMART-on-FHIR profile (see http://docs.smarthealthit.org)"
+        }],
+        "description": "SMART App Launch 2.2: every request except this one and the discovery documents needs an access token. See .well-known/smart-configuration."
+    })
 }
 
 fn template() -> Value {
@@ -38,7 +68,7 @@ fn template() -> Value {
         "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
         "rest": [{
             "mode": "server",
-            "security": { "description": "No access control yet: the server listens on loopback only." },
+            "security": {},
             "resource": TYPES.iter().map(resource).collect::<Vec<_>>(),
             "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
             "searchParam": COMMON.iter().map(search_param).collect::<Vec<_>>(),

@@ -11,6 +11,7 @@ mod endpoint;
 mod headers;
 mod limit;
 mod negotiate;
+mod oauth;
 mod pages;
 mod peer;
 mod prefer;
@@ -22,6 +23,7 @@ pub mod tls;
 pub use server::{bind, bind_loopback, interrupted, serve};
 
 use crate::app::App;
+use crate::fhir::openapi::Page;
 use crate::fhir::outcome::{Error, Kind};
 use axum::Router;
 use axum::response::Response;
@@ -86,7 +88,7 @@ pub struct RouteInfo {
 }
 
 /// Every route: the router is made from this table.
-pub fn routes() -> &'static [RouteInfo] {
+pub fn routes() -> Vec<RouteInfo> {
     const READ: &[&str] = &["GET", "HEAD"];
     const FHIR: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     const fn page(
@@ -109,13 +111,14 @@ pub fn routes() -> &'static [RouteInfo] {
         fhir("/fhir/", "Bundles, system search"),
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
-    ROUTES
+    [ROUTES, oauth::ROUTES].concat()
 }
 
 /// The OpenAPI description of every route.
 pub fn openapi() -> serde_json::Value {
-    let pages: Vec<(&str, &str)> =
-        routes().iter().filter(|route| !route.is_fhir).map(|route| (route.path, route.summary)).collect();
+    let routes = routes().into_iter().filter(|route| !route.is_fhir);
+    let pages: Vec<Page> =
+        routes.map(|RouteInfo { path, methods, summary, .. }| Page { path, methods, summary }).collect();
     crate::fhir::openapi::document(&pages)
 }
 
@@ -166,7 +169,10 @@ mod tests {
     fn every_route_is_described() {
         let description = openapi();
         for route in routes().iter().filter(|route| !route.is_fhir) {
-            assert!(description["paths"][route.path]["get"].is_object(), "{}", route.path);
+            for method in route.methods.iter().filter(|method| **method != "HEAD") {
+                let described = &description["paths"][route.path][method.to_lowercase()];
+                assert!(described.is_object(), "{method} {}", route.path);
+            }
         }
     }
 

@@ -1,13 +1,15 @@
 //! Background work. It starts from rows that a transaction wrote, never from memory, so a crash loses none
 //! of it and any replica may do it.
 
+use crate::app::oauth::revoke;
 use crate::app::{App, account, booking, idempotent};
 use std::time::Duration;
 
 /// How often lapsed holds are tidied away. Queries do not depend on it: a lapsed hold is free at once.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Tidies until the task is dropped: cancels lapsed holds, forgets old idempotency keys and sessions.
+/// Tidies until the task is dropped: cancels lapsed holds, forgets old idempotency keys, sessions and
+/// tokens.
 pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -15,6 +17,9 @@ pub async fn run(app: App) {
         ticks.tick().await;
         if let Err(error) = booking::lapse_due(&app).await {
             tracing::warn!(%error, "lapsed holds could not be cancelled; trying again");
+        }
+        if let Err(error) = revoke::forget_old(&app).await {
+            tracing::warn!(%error, "expired codes and tokens could not be forgotten; trying again");
         }
         if let Err(error) = idempotent::forget_old(&app).await {
             tracing::warn!(%error, "old idempotency keys could not be forgotten; trying again");

@@ -8,6 +8,7 @@ use crate::auth::scope::{Level, Scope, Scopes};
 use crate::auth::secret;
 use crate::clock::Micros;
 use crate::fhir::registry::resource_type;
+use crate::store::account::{self, Account};
 use crate::store::oauth::request::Request;
 use crate::store::oauth::{client, grant, request};
 use crate::store::{Intent, StoreError};
@@ -93,7 +94,9 @@ pub async fn approve(app: &App, id: &str, approval: Approval) -> Result<Option<S
             else {
                 return Ok(None);
             };
-            let made = match granted(&found, &client, approval, grant_id, now) {
+            let person = account::by_id(tx, &approval.account).await?;
+            let Some(person) = person.filter(|person| person.disabled_us.is_none()) else { return Ok(None) };
+            let made = match granted(&found, &client, approval, &person, grant_id, now) {
                 Ok(made) => made,
                 Err((error, description)) => return Ok(Some(refusal(&found, error, description))),
             };
@@ -103,7 +106,6 @@ pub async fn approve(app: &App, id: &str, approval: Approval) -> Result<Option<S
                 grant: made.id,
                 redirect_uri: found.redirect_uri.clone(),
                 challenge: found.challenge.clone(),
-                base: found.base.clone(),
                 expires_us: now + CODE_LIFETIME,
             };
             grant::insert_code(tx, &kept).await?;
@@ -197,6 +199,7 @@ fn granted(
     found: &Request,
     client: &Client,
     approval: &Approval,
+    person: &Account,
     id: &str,
     now: Micros,
 ) -> Result<grant::Grant, Refusal> {
@@ -214,10 +217,11 @@ fn granted(
     let encounter = launch.encounter.clone().or_else(|| approval.encounter.clone());
     let asked = Scopes::parse(&found.scope);
     let allowed = approval.scopes.narrowed_to(&grantable(&asked, client, found.launch.is_some()));
-    // A context that is not there is not granted.
+    // What is not there is not granted.
     let there = |scope: &Scope| match scope {
         Scope::LaunchContext { kind, .. } if kind == "patient" => patient.is_some(),
         Scope::LaunchContext { kind, .. } if kind == "encounter" => encounter.is_some(),
+        Scope::FhirUser | Scope::Profile => person.fhir_user.is_some(),
         _ => true,
     };
     let scopes: Scopes = allowed.all().filter(|scope| there(scope)).cloned().collect();
@@ -233,6 +237,7 @@ fn granted(
         id: id.to_owned(),
         client: client.id.clone(),
         account: approval.account.clone(),
+        base: found.base.clone(),
         session,
         scope: scopes.to_string(),
         patient,

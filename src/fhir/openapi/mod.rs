@@ -11,11 +11,22 @@ use super::registry::{ResourceType, TYPES};
 use operations::{Operation, describe};
 use serde_json::{Map, Value, json};
 
-/// The description. `pages` are the routes beside the FHIR endpoint, path and summary, answered to GET.
-pub fn document(pages: &[(&str, &str)]) -> Value {
+/// A route beside the FHIR endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Its path, with parameters in braces.
+    pub path: &'a str,
+    /// Methods that it answers, in capitals.
+    pub methods: &'a [&'a str],
+    /// What it is for.
+    pub summary: &'a str,
+}
+
+/// The description. `pages` are the routes beside the FHIR endpoint.
+pub fn document(pages: &[Page<'_>]) -> Value {
     let mut paths = Map::new();
-    for (path, summary) in pages {
-        paths.insert((*path).to_owned(), page(path, summary));
+    for one in pages {
+        paths.insert(one.path.to_owned(), page(one));
     }
     add_system(&mut paths);
     for rtype in TYPES {
@@ -53,19 +64,35 @@ fn tags() -> Value {
     Value::Array(tags)
 }
 
-fn page(path: &str, summary: &str) -> Value {
-    let name: String = path.chars().filter(char::is_ascii_alphanumeric).collect();
-    json!({
-        "get": {
+fn page(page: &Page<'_>) -> Value {
+    let name: String = page.path.chars().filter(char::is_ascii_alphanumeric).collect();
+    let in_path = page.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let parameters: Vec<Value> = in_path
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    let mut item = Map::new();
+    // What answers GET answers HEAD likewise.
+    for method in page.methods.iter().filter(|method| **method != "HEAD") {
+        let method = method.to_lowercase();
+        let prefix = if method == "get" { "page" } else { method.as_str() };
+        let mut operation = json!({
             "tags": ["Pages"],
-            "operationId": format!("page{name}"),
-            "summary": summary,
+            "operationId": format!("{prefix}{name}"),
+            "summary": page.summary,
             "responses": {
                 "200": { "description": "The page", "content": { "*/*": {} } },
                 "default": { "$ref": "#/components/responses/Refused" }
             }
+        });
+        if !parameters.is_empty() {
+            operation["parameters"] = json!(parameters);
         }
-    })
+        if method != "get" {
+            operation["requestBody"] = json!({ "content": { "*/*": {} } });
+        }
+        item.insert(method, operation);
+    }
+    Value::Object(item)
 }
 
 /// Adds the operations of one path, in the order given.

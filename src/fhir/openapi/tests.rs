@@ -3,7 +3,10 @@ use crate::fhir::validate::Validator;
 use std::collections::BTreeSet;
 
 fn whole() -> Value {
-    document(&[("/livez", "The process answers")])
+    document(&[
+        Page { path: "/livez", methods: &["GET", "HEAD"], summary: "The process answers" },
+        Page { path: "/apps/{id}", methods: &["POST"], summary: "Take access back" },
+    ])
 }
 
 #[test]

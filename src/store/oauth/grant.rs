@@ -8,17 +8,17 @@ use crate::store::StoreError;
 use crate::store::db::{Row, Tx, statements};
 
 statements! {
-    INSERT = "INSERT INTO oauth_grant (id, client, account, session, scope, patient, encounter, launch, nonce, \
-        auth_time_us, made_us, last_used_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
-    ONE = "SELECT id, client, account, session, scope, patient, encounter, launch, nonce, auth_time_us, made_us, \
+    INSERT = "INSERT INTO oauth_grant (id, client, account, base, session, scope, patient, encounter, launch, nonce, \
+        auth_time_us, made_us, last_used_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+    ONE = "SELECT id, client, account, base, session, scope, patient, encounter, launch, nonce, auth_time_us, made_us, \
         last_used_us, revoked_us FROM oauth_grant WHERE id = $1";
-    OF_ACCOUNT = "SELECT id, client, account, session, scope, patient, encounter, launch, nonce, auth_time_us, \
+    OF_ACCOUNT = "SELECT id, client, account, base, session, scope, patient, encounter, launch, nonce, auth_time_us, \
         made_us, last_used_us, revoked_us FROM oauth_grant \
         WHERE account = $1 AND revoked_us IS NULL ORDER BY made_us DESC, id";
     USED = "UPDATE oauth_grant SET last_used_us = $1 WHERE id = $2";
     REVOKE = "UPDATE oauth_grant SET revoked_us = $1 WHERE id = $2 AND revoked_us IS NULL";
-    INSERT_CODE = "INSERT INTO oauth_code (hash, grant_id, redirect_uri, challenge, base, expires_us) \
-        VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT_CODE = "INSERT INTO oauth_code (hash, grant_id, redirect_uri, challenge, expires_us) \
+        VALUES ($1, $2, $3, $4, $5)";
 }
 
 /// What a person allowed a client.
@@ -30,6 +30,8 @@ pub struct Grant {
     pub client: String,
     /// The person.
     pub account: String,
+    /// The FHIR base that its tokens are for.
+    pub base: String,
     /// Hash of the session with which it ends, for online access.
     pub session: Option<String>,
     /// What was granted.
@@ -58,6 +60,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<(), StoreError> {
         grant.id.as_str(),
         grant.client.as_str(),
         grant.account.as_str(),
+        grant.base.as_str(),
         grant.session.clone(),
         grant.scope.as_str(),
         grant.patient.clone(),
@@ -101,8 +104,6 @@ pub struct Code {
     pub redirect_uri: String,
     /// `code_challenge` (S256).
     pub challenge: String,
-    /// The FHIR base that the tokens are for.
-    pub base: String,
     /// Until when it is good.
     pub expires_us: Micros,
 }
@@ -114,26 +115,26 @@ pub async fn insert_code(tx: &mut Tx, code: &Code) -> Result<(), StoreError> {
         code.grant.as_str(),
         code.redirect_uri.as_str(),
         code.challenge.as_str(),
-        code.base.as_str(),
         code.expires_us,
     ];
     tx.execute(INSERT_CODE, arguments).await.map(drop)
 }
 
-fn read(row: &Row) -> Result<Grant, StoreError> {
+pub(super) fn read(row: &Row) -> Result<Grant, StoreError> {
     Ok(Grant {
         id: row.text(0)?,
         client: row.text(1)?,
         account: row.text(2)?,
-        session: row.opt_text(3)?,
-        scope: row.text(4)?,
-        patient: row.opt_text(5)?,
-        encounter: row.opt_text(6)?,
-        launch: row.opt_text(7)?.as_deref().map(request::launch).transpose()?,
-        nonce: row.opt_text(8)?,
-        auth_time_us: row.int(9)?,
-        made_us: row.int(10)?,
-        last_used_us: row.int(11)?,
-        revoked: row.opt_int(12)?.is_some(),
+        base: row.text(3)?,
+        session: row.opt_text(4)?,
+        scope: row.text(5)?,
+        patient: row.opt_text(6)?,
+        encounter: row.opt_text(7)?,
+        launch: row.opt_text(8)?.as_deref().map(request::launch).transpose()?,
+        nonce: row.opt_text(9)?,
+        auth_time_us: row.int(10)?,
+        made_us: row.int(11)?,
+        last_used_us: row.int(12)?,
+        revoked: row.opt_int(13)?.is_some(),
     })
 }

@@ -150,12 +150,9 @@ impl TestApp {
         self.with_token(&signed(&system_claims(self.base(), id, scope)))
     }
 
-    /// Makes an account with roles and a grant, and comes with a token of it.
-    pub async fn person(&self, person: Person<'_>) -> Client {
-        let application = Registered { system: false, ..system_client("application", person.scope) };
-        clients::add(self.library(), application, "a test").await.expect("a client");
-        let quoted = |text: Option<&str>| text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
-        let (account, fhir_user) = (person.account, quoted(person.fhir_user));
+    /// Makes an account with roles, without a password; its id is its username.
+    pub async fn account(&self, account: &str, roles: &[&str], fhir_user: Option<&str>) {
+        let fhir_user = fhir_user.map_or("NULL".to_owned(), |user| format!("'{user}'"));
         let database = self.database();
         database
             .execute(&format!(
@@ -163,7 +160,7 @@ impl TestApp {
                  VALUES ('{account}', '{account}', '{account}', {fhir_user}, 0) ON CONFLICT DO NOTHING"
             ))
             .await;
-        for role in person.roles {
+        for role in roles {
             database
                 .execute(&format!(
                     "INSERT INTO role_grant (account, role, since_us, granted_by) \
@@ -171,11 +168,20 @@ impl TestApp {
                 ))
                 .await;
         }
+    }
+
+    /// Makes an account with roles and a grant, and comes with a token of it.
+    pub async fn person(&self, person: Person<'_>) -> Client {
+        let application = Registered { system: false, ..system_client("application", person.scope) };
+        clients::add(self.library(), application, "a test").await.expect("a client");
+        self.account(person.account, person.roles, person.fhir_user).await;
+        let account = person.account;
         let id = Clock::system().new_id();
         let kept = Grant {
             id: id.clone(),
             client: "application".to_owned(),
             account: account.to_owned(),
+            base: self.base().to_owned(),
             session: None,
             scope: person.scope.to_owned(),
             patient: person.patient.map(str::to_owned),

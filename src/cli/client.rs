@@ -1,0 +1,220 @@
+//! `slotwright client`: applications that may ask for access.
+
+use super::{Failure, Settings};
+use crate::app::App;
+use crate::app::oauth::clients::{self, NewClient};
+use crate::app::oauth::register::described;
+use crate::auth::client::{Client, ClientKeys, Proof};
+use crate::clock::Clock;
+use crate::store::oauth::invitation::Invitation;
+use clap::{Args, Subcommand, ValueEnum};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What to do with applications.
+#[derive(Debug, Subcommand)]
+pub(super) enum ClientCommand {
+    /// Register an application, and print its client_id and secret
+    Add(Add),
+    /// Every application, one a line
+    List(Settings),
+    /// How an application is registered, as JSON (RFC 7591)
+    Show {
+        /// Its client_id
+        id: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Switch an application off: its tokens end at once
+    Disable {
+        /// Its client_id
+        id: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Switch an application on again
+    Enable {
+        /// Its client_id
+        id: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Make a new secret and print it
+    Secret {
+        /// Its client_id
+        id: String,
+        /// Hours for which the old secret stays good
+        #[arg(long, value_name = "HOURS", default_value_t = 0)]
+        keep_old: u32,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Print an initial access token, by which others register applications themselves (RFC 7591)
+    Invite {
+        /// The most that an application registered with it may be given
+        #[arg(long, value_name = "SCOPES")]
+        scope: String,
+        /// It may also register applications that act for themselves
+        #[arg(long)]
+        system: bool,
+        /// How many applications
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        uses: i64,
+        /// Hours for which it is good
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8760))]
+        hours: u32,
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+/// How an application is registered.
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// What people are shown
+    #[arg(long)]
+    name: String,
+    /// Its client_id; a new one unless given
+    #[arg(long)]
+    id: Option<String>,
+    /// How it proves who it is
+    #[arg(long, value_enum, default_value_t = Auth::None)]
+    auth: Auth,
+    /// It acts for itself (SMART Backend Services), not for people
+    #[arg(long)]
+    system: bool,
+    /// The most that it may be given, such as "openid fhirUser launch/patient patient/Appointment.rs"
+    #[arg(long, value_name = "SCOPES")]
+    scope: String,
+    /// Where answers may be sent; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URL")]
+    redirect_uris: Vec<String>,
+    /// Where an EHR starts it
+    #[arg(long, value_name = "URL")]
+    launch_uri: Option<String>,
+    /// File with its public keys (a JWK Set)
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// Where it publishes its public keys
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// It may ask what tokens of others mean
+    #[arg(long)]
+    may_introspect: bool,
+    /// It may make the context that applications are started with, as an EHR does
+    #[arg(long)]
+    may_launch: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// How an application proves who it is.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Auth {
+    /// Not at all: it runs in a browser or on a phone
+    None,
+    /// By a secret, which is printed once
+    Secret,
+    /// By a key of its own (private_key_jwt)
+    Key,
+}
+
+impl ClientCommand {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.run().await,
+            Self::List(settings) => {
+                let app = open(&settings).await?;
+                for client in clients::all(&app).await? {
+                    println!("{}", line(&client));
+                }
+                Ok(())
+            }
+            Self::Show { id, settings } => {
+                let app = open(&settings).await?;
+                let client = clients::find(&app, &id).await?.ok_or_else(|| unknown(&id))?;
+                println!("{:#}", Value::Object(described(&client)));
+                Ok(())
+            }
+            Self::Disable { id, settings } => switch(&id, &settings, false).await,
+            Self::Enable { id, settings } => switch(&id, &settings, true).await,
+            Self::Secret { id, keep_old, settings } => {
+                let app = open(&settings).await?;
+                let overlap = Duration::from_secs(u64::from(keep_old) * 3600);
+                let secret = clients::renew_secret(&app, &id, overlap).await.map_err(|e| e.description)?;
+                println!("{}", secret.expose_secret());
+                Ok(())
+            }
+            Self::Invite { scope, system, uses, hours, settings } => {
+                let app = open(&settings).await?;
+                let lifetime = Duration::from_secs(u64::from(hours) * 3600);
+                let invitation = Invitation { scope, system };
+                let made = clients::invite(&app, invitation, uses, lifetime).await;
+                println!("{}", made.map_err(|error| error.description)?.expose_secret());
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> Result<(), Failure> {
+        let keys = match (&self.jwks, self.jwks_uri) {
+            (Some(file), _) => {
+                let unusable = |error: String| format!("{}: {error}", file.display());
+                let text = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
+                Some(ClientKeys::Set(
+                    serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?,
+                ))
+            }
+            (None, Some(url)) => Some(ClientKeys::Url(url)),
+            (None, None) => None,
+        };
+        let new = NewClient {
+            id: self.id,
+            name: self.name,
+            proof: match self.auth {
+                Auth::None => Proof::None,
+                Auth::Secret => Proof::Secret,
+                Auth::Key => Proof::Key,
+            },
+            system: self.system,
+            scope: self.scope,
+            redirect_uris: self.redirect_uris,
+            launch_uri: self.launch_uri,
+            keys,
+            may_introspect: self.may_introspect,
+            may_launch: self.may_launch,
+        };
+        let app = open(&self.settings).await?;
+        let made = clients::create(&app, new, "the command line").await;
+        let (client, secret) = made.map_err(|error| error.description)?;
+        println!("client_id: {}", client.id);
+        if let Some(secret) = secret {
+            println!("client_secret: {}", secret.expose_secret());
+        }
+        Ok(())
+    }
+}
+
+async fn open(settings: &Settings) -> Result<App, Failure> {
+    Ok(App::start(Arc::new(settings.load()?), Clock::system()).await?)
+}
+
+async fn switch(id: &str, settings: &Settings, on: bool) -> Result<(), Failure> {
+    let app = open(settings).await?;
+    if clients::switch(&app, id, on).await? { Ok(()) } else { Err(unknown(id)) }
+}
+
+fn unknown(id: &str) -> Failure {
+    format!("there is no application {id}, or it was so already").into()
+}
+
+fn line(client: &Client) -> String {
+    let state = if client.disabled { "off" } else { "on" };
+    let kind = if client.system { "system" } else { "people" };
+    format!("{}  {state}  {kind}  {}  {}", client.id, client.proof.code(), client.name)
+}
