@@ -167,7 +167,7 @@ both_engines! {
         registered(&app, public("app")).await;
         let types = ["Appointment", "Slot", "Schedule", "Patient"];
         let scopes: Vec<String> =
-            (0..600).map(|n| format!("patient/{}.rs?_id=number-{n}", types[n % 4])).collect();
+            (0..600).map(|n| format!("patient/{}.rs?identifier=number-{n}", types[n % 4])).collect();
         let scope = scopes.join(" ");
         assert!(scope.len() > 20_000);
         let id = authorize_by_post(&app, &asking(&app, "app", &scope)).await.waits();
