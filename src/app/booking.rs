@@ -4,6 +4,7 @@
 
 use super::App;
 use super::write::{Work, parse, stamp};
+use crate::auth::Permit;
 use crate::fhir::bundle::{in_entry, merge as merge_errors};
 use crate::fhir::interaction::Instance;
 use crate::fhir::outcome::{Error, Issue};
@@ -239,7 +240,7 @@ async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Re
     let body = stamp(body, id, stored.vid + 1, at_us);
     let bytes = serde_json::to_vec(&body).map_err(|e| Error::internal(e.to_string()))?;
     let new = NewVersion { rtype: "Slot", id, method: Method::Patch, at_us, body: &bytes };
-    resource::replace(tx, stored, new).await?;
+    resource::replace(tx, &Permit::of_server("served status of slots"), stored, new).await?;
     Ok(scheduling::serve_slot(tx, slot.rid, status).await?)
 }
 
@@ -285,18 +286,20 @@ pub async fn lapse(app: &App) -> Result<(), Error> {
 /// Cancels holds that have lapsed; their claims are freed when the transaction settles.
 async fn cancel_lapsed(tx: &mut Tx, app: &App, work: &mut Work) -> Result<(), Error> {
     let Some(rtype) = resource_type("Appointment") else { return Ok(()) };
+    let permit = Permit::of_server("lapse of holds");
     for rid in scheduling::lapsed(tx, work.now).await? {
         if work.effects.iter().any(|effect| effect.rid == rid) {
             continue;
         }
-        let (id, stored) = resource::find_by_rid(tx, rid).await?;
+        let (id, stored) = resource::find_by_rid(tx, &permit, rid).await?;
         let mut body = parse(&stored)?;
         if let Some(body) = body.as_object_mut() {
             body.insert("status".to_owned(), Value::String("cancelled".to_owned()));
         }
         let instance = Instance { rtype, id };
         let checked = work.references.len();
-        Box::pin(super::write::store_version(tx, app, work, &instance, Some(stored), body, Method::Patch))
+        let (stored, method) = (Some(stored), Method::Patch);
+        Box::pin(super::write::store_version(tx, app, work, &permit, &instance, stored, body, method))
             .await?;
         // What it refers to was checked when it was held.
         work.references.truncate(checked);

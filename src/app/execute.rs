@@ -1,5 +1,6 @@
 //! The one entry of every FHIR request.
 
+use super::authorize::authorize;
 use super::{Answer, App, Body, Context, history, idempotent, read, write};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::outcome::Error;
@@ -16,13 +17,14 @@ pub async fn execute(
     interaction: Interaction,
     body: Body,
 ) -> Result<Answer, Error> {
+    authorize(ctx, &interaction)?;
     match interaction {
         Interaction::Capabilities => {
             let statement = crate::fhir::capability::statement(&ctx.base).to_string();
             Ok(Answer { status: 200, resource: Some(statement.into()), ..Answer::default() })
         }
-        Interaction::Read(instance, conditions) => read::read(app, &instance, &conditions).await,
-        Interaction::VersionRead(instance, vid) => read::version_read(app, &instance, &vid).await,
+        Interaction::Read(instance, conditions) => read::read(app, ctx, &instance, &conditions).await,
+        Interaction::VersionRead(instance, vid) => read::version_read(app, ctx, &instance, &vid).await,
         Interaction::Search(search) => super::search::search(app, ctx, &search).await,
         Interaction::History { rtype, id, query } => {
             history::history(app, ctx, rtype, id.as_deref(), &query).await

@@ -1,6 +1,8 @@
 //! `_history` of an instance, a type or the system.
 
 use super::{Answer, App, Context};
+use crate::auth::SearchPermit;
+use crate::auth::scope::Right;
 use crate::clock::{Micros, instant_text};
 use crate::fhir::date;
 use crate::fhir::outcome::{Error, Issue, Kind};
@@ -52,25 +54,28 @@ pub async fn history_in(
         _ => "_history".to_owned(),
     };
     let wanted = parse(app, ctx, &path, query)?;
-    let scope = match (rtype, id) {
+    let some = Page { before: wanted.before, since: wanted.since, until: wanted.until, count: wanted.count };
+    let found = match (rtype, id) {
         (Some(rtype), Some(id)) => {
-            if resource::find(tx, rtype.name, id).await?.is_none() {
+            let permit = ctx.access.permit(Right::Read, rtype)?;
+            let permits = SearchPermit::from(permit.clone());
+            let found = page(tx, &permits, Scope::Instance(rtype.name, id), some).await?;
+            // None of its versions may be seen, or none is of the time that was asked for.
+            if found.entries.is_empty() && resource::find(tx, &permit, rtype, id).await?.is_none() {
                 return Err(Error::not_found(rtype.name, id));
             }
-            Scope::Instance(rtype.name, id)
+            found
         }
-        (Some(rtype), None) => Scope::Type(rtype.name),
-        _ => Scope::System,
+        (Some(rtype), None) => {
+            let permits = SearchPermit::from(ctx.access.permit(Right::Search, rtype)?);
+            page(tx, &permits, Scope::Type(rtype.name), some).await?
+        }
+        _ => page(tx, &ctx.access.search_everything()?, Scope::System, some).await?,
     };
-    let limit = i64::try_from(wanted.count).unwrap_or(i64::MAX - 1) + 1;
-    let some = Page { before: wanted.before, since: wanted.since, until: wanted.until, limit };
-    let mut entries = page(tx, scope, some).await?;
-    let more = entries.len() > wanted.count;
-    entries.truncate(wanted.count);
-    let next = entries.last().filter(|_| more).map(|entry| sign(app, &path, entry.hid));
+    let next = found.next.map(|hid| sign(app, &path, hid));
     Ok(Answer {
         status: 200,
-        resource: Some(bundle(ctx, &path, &wanted, &entries, next)?),
+        resource: Some(bundle(ctx, &path, &wanted, &found.entries, next)?),
         ..Answer::default()
     })
 }

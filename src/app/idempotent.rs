@@ -32,7 +32,10 @@ struct Kept {
 impl Key {
     /// The key that the client set, if any.
     pub fn of(ctx: &Context, interaction: &Interaction, body: &Body) -> Option<Self> {
-        let name = ctx.idempotency_key.clone()?;
+        let given = ctx.idempotency_key.as_ref()?;
+        // Another's key is another key: whoever guesses it learns nothing.
+        let whose = ctx.access.name();
+        let name = if whose.is_empty() { given.clone() } else { format!("{whose}:{given}") };
         let fingerprint = STANDARD.encode(Sha256::digest(format!("{interaction:?}\n{body:?}")));
         Some(Self { name, fingerprint })
     }

@@ -1,6 +1,7 @@
 //! Use cases: one function, one transaction.
 
 pub mod account;
+mod authorize;
 pub mod booking;
 pub mod bundle;
 pub mod check;

@@ -1,7 +1,9 @@
 //! Operations: `$validate`.
 
+use super::authorize::authorize;
 use super::write::{self, Work};
 use super::{Answer, App, Body, Context};
+use crate::auth::scope::Right;
 use crate::fhir::interaction::{Instance, Interaction, Target, WriteConditions};
 use crate::fhir::outcome::{Error, Issue, Kind, operation_outcome};
 use crate::fhir::registry::{ResourceType, resource_type};
@@ -108,7 +110,7 @@ impl Asked {
 /// conflict that booking it now would meet.
 async fn validate(app: &App, ctx: &Context, asked: Asked) -> Result<Answer, Error> {
     let stored = match (&asked.resource, asked.rtype, &asked.id) {
-        (None, Some(rtype), Some(id)) => Some(stored(app, rtype, id).await?),
+        (None, Some(rtype), Some(id)) => Some(stored(app, ctx, rtype, id).await?),
         _ => None,
     };
     let Some(resource) = asked.resource.clone().or(stored) else {
@@ -123,11 +125,13 @@ async fn validate(app: &App, ctx: &Context, asked: Asked) -> Result<Answer, Erro
     };
     let mut issues = profile_issues(&asked, &resource);
     let (interaction, body) = trial(&asked, rtype, resource);
+    // To rehearse takes the same right as to do.
+    authorize(ctx, &interaction)?;
     match write::check(app, &interaction, &body) {
         Ok(warnings) => {
             issues.extend(warnings);
             if let Err(error) = rehearse(app, ctx, interaction, body).await {
-                if matches!(error.kind, Kind::Internal | Kind::Unavailable) {
+                if matches!(error.kind, Kind::Forbidden | Kind::Internal | Kind::Unavailable) {
                     return Err(error);
                 }
                 issues.extend(error.issues);
@@ -139,8 +143,9 @@ async fn validate(app: &App, ctx: &Context, asked: Asked) -> Result<Answer, Erro
     Ok(Answer { status: 200, resource: Some(Bytes::from(outcome)), ..Answer::default() })
 }
 
-async fn stored(app: &App, rtype: &ResourceType, id: &str) -> Result<Value, Error> {
-    let found = resource::find(&mut app.store.reader().await?, rtype.name, id).await?;
+async fn stored(app: &App, ctx: &Context, rtype: &'static ResourceType, id: &str) -> Result<Value, Error> {
+    let permit = ctx.access.permit(Right::Read, rtype)?;
+    let found = resource::find(&mut app.store.reader().await?, &permit, rtype, id).await?;
     let found = found.filter(|stored| !stored.deleted).ok_or_else(|| Error::not_found(rtype.name, id))?;
     write::parse(&found)
 }

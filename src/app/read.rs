@@ -1,6 +1,8 @@
 //! Reading one resource, or one of its versions.
 
-use super::{Answer, App, Version, booking};
+use super::{Answer, App, Context, Version, booking};
+use crate::auth::Permit;
+use crate::auth::scope::Right;
 use crate::clock::Micros;
 use crate::fhir::interaction::{Instance, ReadConditions};
 use crate::fhir::outcome::{Error, Kind};
@@ -9,30 +11,41 @@ use crate::store::resource::{self, Stored};
 use bytes::Bytes;
 
 /// `GET Type/id`
-pub async fn read(app: &App, instance: &Instance, conditions: &ReadConditions) -> Result<Answer, Error> {
-    let stored = find_settled(app, instance).await?;
+pub async fn read(
+    app: &App,
+    ctx: &Context,
+    instance: &Instance,
+    conditions: &ReadConditions,
+) -> Result<Answer, Error> {
+    let permit = ctx.access.permit(Right::Read, instance.rtype)?;
+    let stored = find_settled(app, &permit, instance).await?;
     present(instance, stored, conditions)
 }
 
 /// The same inside a transaction, seeing its writes.
-pub async fn read_in(tx: &mut Tx, instance: &Instance, conditions: &ReadConditions) -> Result<Answer, Error> {
-    let stored = resource::find(tx, instance.rtype.name, &instance.id).await?;
+pub async fn read_in(
+    tx: &mut Tx,
+    permit: &Permit,
+    instance: &Instance,
+    conditions: &ReadConditions,
+) -> Result<Answer, Error> {
+    let stored = resource::find(tx, permit, instance.rtype, &instance.id).await?;
     present(instance, stored, conditions)
 }
 
 /// The current version, after any hold that has lapsed let go.
-async fn find_settled(app: &App, instance: &Instance) -> Result<Option<Stored>, Error> {
-    let rtype = instance.rtype.name;
-    if !booking::depends_on_holds(rtype) {
-        return Ok(resource::find(&mut app.store.reader().await?, rtype, &instance.id).await?);
+async fn find_settled(app: &App, permit: &Permit, instance: &Instance) -> Result<Option<Stored>, Error> {
+    let rtype = instance.rtype;
+    if !booking::depends_on_holds(rtype.name) {
+        return Ok(resource::find(&mut app.store.reader().await?, permit, rtype, &instance.id).await?);
     }
     let (stored, next_lapse) =
-        resource::find_with_lapse(&mut app.store.reader().await?, rtype, &instance.id).await?;
+        resource::find_with_lapse(&mut app.store.reader().await?, permit, rtype, &instance.id).await?;
     if next_lapse.is_none_or(|at| at > app.clock.now()) {
         return Ok(stored);
     }
     booking::lapse(app).await?;
-    Ok(resource::find(&mut app.store.reader().await?, rtype, &instance.id).await?)
+    Ok(resource::find(&mut app.store.reader().await?, permit, rtype, &instance.id).await?)
 }
 
 fn present(
@@ -88,16 +101,22 @@ fn http_date(text: &str) -> Option<Micros> {
 }
 
 /// `GET Type/id/_history/vid`
-pub async fn version_read(app: &App, instance: &Instance, vid: &str) -> Result<Answer, Error> {
-    version_read_in(&mut app.store.reader().await?, instance, vid).await
+pub async fn version_read(app: &App, ctx: &Context, instance: &Instance, vid: &str) -> Result<Answer, Error> {
+    let permit = ctx.access.permit(Right::Read, instance.rtype)?;
+    version_read_in(&mut app.store.reader().await?, &permit, instance, vid).await
 }
 
 /// The same inside a transaction.
-pub async fn version_read_in(tx: &mut Tx, instance: &Instance, vid: &str) -> Result<Answer, Error> {
+pub async fn version_read_in(
+    tx: &mut Tx,
+    permit: &Permit,
+    instance: &Instance,
+    vid: &str,
+) -> Result<Answer, Error> {
     let (rtype, id) = (instance.rtype.name, instance.id.as_str());
     let missing = || Error::new(Kind::NotFound, format!("{rtype}/{id} has no version {vid}"));
     let number: i64 = vid.parse().map_err(|_| missing())?;
-    let past = resource::version(tx, rtype, id, number).await?.ok_or_else(missing)?;
+    let past = resource::version(tx, permit, instance.rtype, id, number).await?.ok_or_else(missing)?;
     let Some(body) = past.body else {
         return Err(Error::new(Kind::Gone, format!("Version {vid} of {rtype}/{id} is its deletion")));
     };

@@ -1,7 +1,9 @@
 //! References: made local on the way in, and checked once all of a transaction is written.
 
+use crate::auth::{Access, SearchPermit};
 use crate::fhir::bundle::entry_expression;
 use crate::fhir::outcome::{Error, Issue, Kind};
+use crate::fhir::registry::{ResourceType, resource_type};
 use crate::fhir::validate::references::{Target, references, target};
 use crate::store::{Tx, resource};
 use serde_json::Value;
@@ -13,6 +15,8 @@ pub struct Pending {
     path: String,
     rtype: String,
     id: String,
+    /// Whether it was there before: whoever changes a resource need not be able to read all that it refers to.
+    stands: bool,
 }
 
 /// Turns references under our own base into relative ones, so that they are found as what they are.
@@ -36,38 +40,69 @@ pub fn localise(body: &mut Value, base: &str) {
     }
 }
 
-/// The local references of a body, which may be that of a Bundle entry.
-pub fn pending(rtype: &str, body: &Value, entry: Option<usize>) -> Vec<Pending> {
+/// The local references of a body, which may be that of a Bundle entry; `old` is the body before.
+pub fn pending(rtype: &str, body: &Value, old: Option<&Value>, entry: Option<usize>) -> Vec<Pending> {
     let name = |path: String| match entry {
         Some(index) => entry_expression(Some(&path), index, true),
         None => path,
     };
-    references(rtype, body)
-        .into_iter()
-        .filter_map(|found| match target(&found.reference) {
-            Target::Relative { rtype, id, .. } => {
-                Some(Pending { path: name(found.path), rtype: rtype.to_owned(), id: id.to_owned() })
-            }
-            _ => None,
+    let before: HashSet<(String, String)> =
+        old.map(|old| local(rtype, old).map(|(_, rtype, id)| (rtype, id)).collect()).unwrap_or_default();
+    local(rtype, body)
+        .map(|(path, rtype, id)| {
+            let stands = before.contains(&(rtype.clone(), id.clone()));
+            Pending { path: name(path), rtype, id, stands }
         })
         .collect()
 }
 
-/// Refuses references to what does not exist.
+/// Path, type and id of each local reference.
+fn local(rtype: &str, body: &Value) -> impl Iterator<Item = (String, String, String)> {
+    references(rtype, body).into_iter().filter_map(|found| match target(&found.reference) {
+        Target::Relative { rtype, id, .. } => Some((found.path, rtype.to_owned(), id.to_owned())),
+        _ => None,
+    })
+}
+
+/// Refuses references to what does not exist. What the principal may not read does not exist, either, unless
+/// the reference stood before.
 ///
 /// # Errors
 /// 422 with an issue for each.
-pub async fn check(tx: &mut Tx, pending: &[Pending]) -> Result<(), Error> {
-    let wanted: HashSet<(String, String)> = pending.iter().map(|p| (p.rtype.clone(), p.id.clone())).collect();
-    if wanted.is_empty() {
-        return Ok(());
+pub async fn check(tx: &mut Tx, access: &Access, pending: &[Pending]) -> Result<(), Error> {
+    let trusted = |one: &&Pending| access.is_whole() || one.stands;
+    let (stand, new): (Vec<&Pending>, Vec<&Pending>) = pending.iter().partition(trusted);
+    let mut found = existing(tx, &SearchPermit::of_server("references that stand"), &stand).await?;
+    if !new.is_empty() {
+        let permits = access.references(types(&new).into_iter());
+        found.extend(existing(tx, &permits, &new).await?);
     }
-    let wanted: Vec<(String, String)> = wanted.into_iter().collect();
-    let found: HashSet<(String, String)> = resource::existing(tx, &wanted).await?.into_iter().collect();
     let missing: Vec<Issue> = pending
         .iter()
         .filter(|p| !found.contains(&(p.rtype.clone(), p.id.clone())))
         .map(|p| Issue::error("not-found", format!("{}/{} does not exist", p.rtype, p.id)).at(p.path.clone()))
         .collect();
     if missing.is_empty() { Ok(()) } else { Err(Error::of(Kind::Unprocessable, missing)) }
+}
+
+/// The served types among the targets, each once.
+fn types(pending: &[&Pending]) -> Vec<&'static ResourceType> {
+    let mut types = Vec::new();
+    for rtype in pending.iter().filter_map(|one| resource_type(&one.rtype)) {
+        if !types.contains(&rtype) {
+            types.push(rtype);
+        }
+    }
+    types
+}
+
+async fn existing(
+    tx: &mut Tx,
+    permits: &SearchPermit,
+    pending: &[&Pending],
+) -> Result<HashSet<(String, String)>, Error> {
+    let wanted: HashSet<(&'static ResourceType, &str)> =
+        pending.iter().filter_map(|one| Some((resource_type(&one.rtype)?, one.id.as_str()))).collect();
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    Ok(resource::existing(tx, permits, &wanted).await?.into_iter().collect())
 }

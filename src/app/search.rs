@@ -1,6 +1,7 @@
 //! Searching: the page of matches as a searchset Bundle, assembled from stored bytes.
 
 use super::{Answer, App, Context, booking};
+use crate::auth::{Access, SearchPermit};
 use crate::clock::Micros;
 use crate::fhir::interaction::Search;
 use crate::fhir::outcome::{Error, Issue, Kind, operation_outcome};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 /// Answers a search with a page of its matches.
 ///
 /// # Errors
-/// 400 with every problem of the query; under `Prefer: handling=strict` also for unknown parameters.
+/// 403 for what role or scopes do not allow; 400 with every problem of the query; under `Prefer: handling=strict` also for unknown parameters.
 pub async fn search(app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
     let asked = understand(app, ctx, search)?;
     let (found, next_lapse) = answer(&mut reading(app, &asked).await?, app, ctx, search, &asked).await?;
@@ -41,6 +42,7 @@ async fn reading(app: &App, asked: &Asked) -> Result<Tx, Error> {
 /// A search that was understood.
 struct Asked {
     query: SearchQuery,
+    permits: SearchPermit,
     after: Option<cursor::Position>,
     /// Whether one statement answers it; several must see one state.
     single: bool,
@@ -48,7 +50,8 @@ struct Asked {
 
 fn understand(app: &App, ctx: &Context, search: &Search) -> Result<Asked, Error> {
     let compartment = search.compartment.as_ref().map(|(owner, id)| (owner.as_str(), id.as_str()));
-    let query = parse(search.rtype, &search.query, compartment, &rules(app, &ctx.base))?;
+    let mut query = parse(search.rtype, &search.query, compartment, &rules(app, &ctx.base))?;
+    let permits = ctx.access.search(&mut query)?;
     if ctx.strict && !query.unknown.is_empty() {
         return Err(Error::of(
             Kind::BadRequest,
@@ -67,7 +70,7 @@ fn understand(app: &App, ctx: &Context, search: &Search) -> Result<Asked, Error>
         && query.total == Total::None
         && query.includes.is_empty()
         && query.revincludes.is_empty();
-    Ok(Asked { query, after, single })
+    Ok(Asked { query, permits, after, single })
 }
 
 /// The page, and when the next hold lapses in the state that it shows.
@@ -78,18 +81,18 @@ async fn answer(
     search: &Search,
     asked: &Asked,
 ) -> Result<(Answer, Option<Micros>), Error> {
-    let Asked { query, after, single } = asked;
+    let Asked { query, permits, after, single } = asked;
     let now = app.clock.now();
     let count_only = query.summary == Summary::Count;
     let mut bundle = Searchset::new(app, ctx, search, query);
     let mut next_lapse = None;
     if count_only || query.total == Total::Accurate {
-        let (total, lapse) = store::count(tx, query, now).await?;
+        let (total, lapse) = store::count(tx, permits, query, now).await?;
         bundle.total = Some(total);
         next_lapse = lapse;
     }
     if !count_only {
-        let page = store::page(tx, query, after.as_ref(), now).await?;
+        let page = store::page(tx, permits, query, after.as_ref(), now).await?;
         next_lapse = page.next_lapse;
         bundle.next = page.next.map(|position| cursor::encode(&position, query, &app.link_key));
         for one in &page.matches {
@@ -100,7 +103,7 @@ async fn answer(
                 most: app.config.fhir.max_includes,
                 steps: app.config.fhir.max_include_depth,
             };
-            let (others, cut) = store::included(tx, query, &page.matches, limits).await?;
+            let (others, cut) = store::included(tx, permits, query, &page.matches, limits).await?;
             for one in &others {
                 bundle.add(one, "include")?;
             }
@@ -114,19 +117,22 @@ async fn answer(
     Ok((Answer { status: 200, resource: Some(bundle.finish()), ..Answer::default() }, next_lapse))
 }
 
-/// Ids of the resources that match, `limit` at most, for conditional interactions. The query must be fully
+/// Ids of the resources that match and may be found, `limit` at most, for conditional interactions. The query must be fully
 /// understood: what to create or change can't be left to a guess.
 ///
 /// # Errors
-/// 400 for a query with problems or unknown parameters, 412 for one without any condition.
+/// 403 for what role or scopes do not allow, 400 for a query with problems or unknown parameters, 412 for one
+/// without any condition.
 pub async fn matching(
     tx: &mut Tx,
     app: &App,
+    access: &Access,
     rtype: &'static ResourceType,
     query: &str,
     limit: usize,
 ) -> Result<Vec<String>, Error> {
-    let query = parse(Some(rtype), query, None, &rules(app, ""))?;
+    let mut query = parse(Some(rtype), query, None, &rules(app, ""))?;
+    let permits = access.search(&mut query)?;
     if !query.unknown.is_empty() {
         return Err(Error::of(
             Kind::BadRequest,
@@ -139,7 +145,7 @@ pub async fn matching(
             "a conditional interaction needs at least one search parameter",
         ));
     }
-    Ok(store::matching(tx, &query, limit, app.clock.now()).await?)
+    Ok(store::matching(tx, &permits, &query, limit, app.clock.now()).await?)
 }
 
 fn rules<'a>(app: &App, base: &'a str) -> Rules<'a> {

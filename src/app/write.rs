@@ -6,20 +6,27 @@
 use super::booking::Effect;
 use super::references::Pending;
 use super::{Answer, App, Body, Context, Version, read, references, typed};
+use crate::auth::scope::Right;
+use crate::auth::{Access, Permit};
 use crate::clock::{Micros, instant_text};
 use crate::fhir::bundle::in_entry;
 use crate::fhir::interaction::{Instance, Interaction, Target, WriteConditions};
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::patch;
-use crate::fhir::registry::ResourceType;
+use crate::fhir::registry::{ResourceType, resource_type};
+use crate::fhir::search::Condition;
+use crate::fhir::search::matches::Judged;
 use crate::store::resource::{self, Method, NewVersion, Stored};
-use crate::store::{Tx, index};
+use crate::store::{Tx, index, visible};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What one transaction has still to settle before it commits.
 #[derive(Debug)]
 pub struct Work {
+    /// What the caller may do.
+    pub access: Arc<Access>,
     /// The time of the whole transaction.
     pub now: Micros,
     /// Public base of the FHIR endpoint.
@@ -28,28 +35,42 @@ pub struct Work {
     pub override_reason: Option<String>,
     /// The Bundle entry being carried out, named in what is found wrong with it.
     pub entry: Option<usize>,
-    /// Whether at most one appointment is written, so that nothing in this transaction can free its time first.
+    /// Whether at most one appointment is written, so that nothing in this transaction can free its time first;
+    /// and the caller may know of every slot, so that a look at it before it is checked tells nothing.
     pub sole_booking: bool,
     /// Whether no hold was found to have lapsed.
     pub(super) none_lapsed: bool,
     pub(super) effects: Vec<Effect>,
     pub(super) references: Vec<Pending>,
     deleted: Vec<(&'static str, String, Option<usize>)>,
+    judgements: Vec<Judgement>,
+}
+
+/// What a written resource must still satisfy when all is written, so that it is within the permit to write it.
+#[derive(Debug)]
+struct Judgement {
+    rtype: &'static ResourceType,
+    rid: i64,
+    rest: Condition,
+    entry: Option<usize>,
 }
 
 impl Work {
     /// Begins a transaction's work.
     pub fn begin(app: &App, ctx: &Context) -> Self {
+        let slots = resource_type("Slot").and_then(|slot| ctx.access.permit_reference(slot).ok());
         Self {
+            access: Arc::clone(&ctx.access),
             now: app.clock.now(),
             base: ctx.base.clone(),
             override_reason: ctx.override_reason.clone(),
             entry: None,
-            sole_booking: true,
+            sole_booking: slots.is_some_and(|permit| permit.filter().is_none()),
             none_lapsed: false,
             effects: Vec::new(),
             references: Vec::new(),
             deleted: Vec::new(),
+            judgements: Vec::new(),
         }
     }
 
@@ -57,13 +78,19 @@ impl Work {
     /// transaction can cancel a booking and give its time to another.
     ///
     /// # Errors
-    /// 409 naming every conflict, 422 for references to nothing, 409 for a deletion of what is referred to.
+    /// 403 for what was written beyond the permit, 409 naming every conflict, 422 for references to nothing, 409 for a deletion of what is referred to.
     pub async fn settle(mut self, tx: &mut Tx, app: &App) -> Result<(), Error> {
-        references::check(tx, &self.references).await?;
+        for Judgement { rtype, rid, rest, entry } in &self.judgements {
+            if !visible::admits(tx, rtype, *rid, rest).await? {
+                return Err(beyond(rtype, *entry));
+            }
+        }
+        references::check(tx, &self.access, &self.references).await?;
         super::booking::settle(tx, app, &mut self).await?;
         if app.config.references.protect_delete {
             for (rtype, id, entry) in &self.deleted {
-                if let Some(referrer) = resource::referrer(tx, rtype, id).await? {
+                if let Some((by, by_id)) = resource::referrer(tx, rtype, id).await? {
+                    let referrer = nameable(tx, &self.access, &by, &by_id).await?;
                     let message = format!("{rtype}/{id} can't be deleted: {referrer} refers to it");
                     let error = Error::new(Kind::Conflict, message);
                     return Err(entry.map_or(error.clone(), |index| in_entry(error, index, false)));
@@ -71,6 +98,25 @@ impl Work {
             }
         }
         Ok(())
+    }
+}
+
+/// `Type/id` of what stands in the way, for those who may know of it.
+async fn nameable(tx: &mut Tx, access: &Access, rtype: &str, id: &str) -> Result<String, Error> {
+    let unnamed = "another resource".to_owned();
+    let Some(rt) = resource_type(rtype) else { return Ok(unnamed) };
+    let Ok(permit) = access.permit(Right::Read, rt) else { return Ok(unnamed) };
+    let found = resource::find(tx, &permit, rt, id).await?;
+    Ok(found.map_or(unnamed, |_| format!("{rtype}/{id}")))
+}
+
+/// 403 for a resource that would not be within what its writer may write.
+fn beyond(rtype: &ResourceType, entry: Option<usize>) -> Error {
+    let message = format!("This {} would not be one that you may write", rtype.name);
+    let error = Error::new(Kind::Forbidden, message);
+    match entry {
+        Some(index) => in_entry(error, index, true),
+        None => error,
     }
 }
 
@@ -145,27 +191,45 @@ async fn create(
     if_none_exist: Option<&str>,
     new_id: Option<String>,
 ) -> Result<Answer, Error> {
+    let permit = work.access.permit(Right::Create, rtype)?;
     if let Some(query) = if_none_exist
-        && let Some(instance) = matching(tx, app, rtype, query).await?
+        && let Some(instance) = matching(tx, app, &work.access, rtype, query).await?
     {
-        let mut answer =
-            read::read_in(tx, &instance, &crate::fhir::interaction::ReadConditions::default()).await?;
-        answer.location = answer.version.map(|v| location(rtype, &instance.id, v.vid));
-        return Ok(answer);
+        return matched(tx, &work.access, &instance).await;
     }
     let id = new_id.unwrap_or_else(|| app.clock.new_id());
-    store_version(tx, app, work, &Instance { rtype, id }, None, body, Method::Post).await
+    store_version(tx, app, work, &permit, &Instance { rtype, id }, None, body, Method::Post).await
+}
+
+/// The answer to a create whose condition found a resource: the resource itself, if it may be read.
+async fn matched(tx: &mut Tx, access: &Access, instance: &Instance) -> Result<Answer, Error> {
+    let rtype = instance.rtype;
+    let known = Permit::of_server("version of a match");
+    let missing = || Error::not_found(rtype.name, &instance.id);
+    let current = resource::find(tx, &known, rtype, &instance.id).await?.ok_or_else(missing)?;
+    let readable = match access.permit(Right::Read, rtype) {
+        Ok(permit) => resource::find(tx, &permit, rtype, &instance.id).await?,
+        Err(_) => None,
+    };
+    Ok(Answer {
+        status: 200,
+        resource: readable.map(|stored| Bytes::from(stored.body)),
+        version: Some(Version { vid: current.vid, updated_us: current.updated_us }),
+        location: Some(location(rtype, &instance.id, current.vid)),
+        issues: Vec::new(),
+    })
 }
 
 /// The one resource that matches, under a lock that makes equal searches run one after the other.
 async fn matching(
     tx: &mut Tx,
     app: &App,
+    access: &Access,
     rtype: &'static ResourceType,
     query: &str,
 ) -> Result<Option<Instance>, Error> {
     resource::lock_search(tx, rtype.name, query).await?;
-    let found = super::search::matching(tx, app, rtype, query, 2).await?;
+    let found = super::search::matching(tx, app, access, rtype, query, 2).await?;
     match found.as_slice() {
         [] => Ok(None),
         [id] => Ok(Some(Instance { rtype, id: id.clone() })),
@@ -187,25 +251,53 @@ async fn update(
     new_id: Option<String>,
 ) -> Result<Answer, Error> {
     let said = body.get("id").and_then(Value::as_str).map(str::to_owned);
+    let mut chosen_here = false;
     let instance = match target {
         Target::Instance(instance) => {
             check_id(said.as_deref(), &instance.id)?;
             instance.clone()
         }
         Target::Matching(rtype, query) => {
-            if let Some(instance) = matching(tx, app, rtype, query).await? {
+            if let Some(instance) = matching(tx, app, &work.access, rtype, query).await? {
                 if said.is_some() {
                     check_id(said.as_deref(), &instance.id)?;
                 }
                 instance
             } else {
+                chosen_here = said.is_none();
                 Instance { rtype, id: said.or(new_id).unwrap_or_else(|| app.clock.new_id()) }
             }
         }
     };
-    let current = resource::find(tx, instance.rtype.name, &instance.id).await?;
+    let permit = work.access.permit(Right::Update, instance.rtype)?;
+    let current = resource::find(tx, &permit, instance.rtype, &instance.id).await?;
     check_conditions(current.as_ref(), conditions)?;
-    store_version(tx, app, work, &instance, current, body, Method::Put).await
+    let permit = match current.as_ref().filter(|stored| !stored.deleted) {
+        Some(_) => permit,
+        None => permit_under_id(work, &permit, &instance, chosen_here)?,
+    };
+    store_version(tx, app, work, &permit, &instance, current, body, Method::Put).await
+}
+
+/// The permit to create a resource by an update. An id of the client's choice is for those only who may know
+/// of every resource: to others a taken id and a free one must look the same.
+///
+/// # Errors
+/// 404 as for any resource that is not there.
+fn permit_under_id(
+    work: &Work,
+    update: &Permit,
+    instance: &Instance,
+    chosen_here: bool,
+) -> Result<Permit, Error> {
+    let create = work.access.permit_upsert(instance.rtype);
+    if chosen_here {
+        return Ok(create?);
+    }
+    match create {
+        Ok(create) if create.filter().is_none() && update.filter().is_none() => Ok(create),
+        _ => Err(Error::not_found(instance.rtype.name, &instance.id)),
+    }
 }
 
 fn check_id(said: Option<&str>, id: &str) -> Result<(), Error> {
@@ -245,17 +337,19 @@ fn check_conditions(current: Option<&Stored>, conditions: &WriteConditions) -> R
 async fn live(
     tx: &mut Tx,
     app: &App,
+    access: &Access,
+    permit: &Permit,
     target: &Target,
     conditions: &WriteConditions,
 ) -> Result<Option<(Instance, Option<Stored>)>, Error> {
     let instance = match target {
         Target::Instance(instance) => instance.clone(),
-        Target::Matching(rtype, query) => match matching(tx, app, rtype, query).await? {
+        Target::Matching(rtype, query) => match matching(tx, app, access, rtype, query).await? {
             Some(instance) => instance,
             None => return Ok(None),
         },
     };
-    let current = resource::find(tx, instance.rtype.name, &instance.id).await?;
+    let current = resource::find(tx, permit, instance.rtype, &instance.id).await?;
     check_conditions(current.as_ref(), conditions)?;
     Ok(Some((instance, current)))
 }
@@ -269,7 +363,8 @@ async fn patch_resource(
     conditions: &WriteConditions,
     patch: &Body,
 ) -> Result<Answer, Error> {
-    let Some((instance, current)) = live(tx, app, target, conditions).await? else {
+    let permit = work.access.permit(Right::Update, target.rtype())?;
+    let Some((instance, current)) = live(tx, app, &work.access, &permit, target, conditions).await? else {
         return Err(Error::new(Kind::NotFound, "Nothing matches the condition"));
     };
     let Some(current) = current else { return Err(Error::not_found(instance.rtype.name, &instance.id)) };
@@ -283,7 +378,7 @@ async fn patch_resource(
         Body::Empty => return Err(Error::bad_request("A patch is needed in the body")),
     };
     check_resource(app, instance.rtype, &new)?;
-    store_version(tx, app, work, &instance, Some(current), new, Method::Patch).await
+    store_version(tx, app, work, &permit, &instance, Some(current), new, Method::Patch).await
 }
 
 /// `DELETE Type/id`, `DELETE Type?query`
@@ -295,7 +390,10 @@ async fn delete(
     conditions: &WriteConditions,
 ) -> Result<Answer, Error> {
     let done = Answer { status: 204, ..Answer::default() };
-    let Some((instance, current)) = live(tx, app, target, conditions).await? else { return Ok(done) };
+    let permit = work.access.permit(Right::Delete, target.rtype())?;
+    let Some((instance, current)) = live(tx, app, &work.access, &permit, target, conditions).await? else {
+        return Ok(done);
+    };
     let Some(current) = current else { return Err(Error::not_found(instance.rtype.name, &instance.id)) };
     if current.deleted {
         return Ok(done);
@@ -310,18 +408,20 @@ async fn delete(
         at_us,
         body: &current.body,
     };
-    let vid = resource::replace(tx, &current, new).await?;
+    let vid = resource::replace(tx, &permit, &current, new).await?;
     index::write(tx, current.rid, instance.rtype, Some(&old), None).await?;
     typed::remove(tx, &instance, &current).await?;
     work.deleted.push((instance.rtype.name, instance.id, work.entry));
     Ok(Answer { version: Some(Version { vid, updated_us: at_us }), ..done })
 }
 
-/// Stores the next version of a resource, or its first.
+/// Stores the next version of a resource, or its first, within the permit.
+#[allow(clippy::too_many_arguments)]
 pub(super) async fn store_version(
     tx: &mut Tx,
     app: &App,
     work: &mut Work,
+    permit: &Permit,
     instance: &Instance,
     current: Option<Stored>,
     mut body: Value,
@@ -329,11 +429,15 @@ pub(super) async fn store_version(
 ) -> Result<Answer, Error> {
     let (rtype, id) = (instance.rtype, instance.id.as_str());
     references::localise(&mut body, &work.base);
-    if app.config.references.checked(rtype.name) {
-        work.references.extend(references::pending(rtype.name, &body, work.entry));
-    }
     let live = current.as_ref().filter(|stored| !stored.deleted);
     let old = live.map(parse).transpose()?;
+    if app.config.references.checked(rtype.name) {
+        work.references.extend(references::pending(rtype.name, &body, old.as_ref(), work.entry));
+    }
+    // Before anything is told of what the body refers to.
+    if matches!(permit.judge(rtype, &body), Judged::Fails) {
+        return Err(beyond(rtype, None));
+    }
     let typed = typed::prepare(tx, app, work, instance, live, old.as_ref(), &mut body).await?;
 
     let at_us = current.as_ref().map_or(work.now, |stored| work.now.max(stored.updated_us));
@@ -344,11 +448,16 @@ pub(super) async fn store_version(
     let new = NewVersion { rtype: rtype.name, id, method, at_us, body: &bytes };
     let rid = match &current {
         Some(stored) => {
-            resource::replace(tx, stored, new).await?;
+            resource::replace(tx, permit, stored, new).await?;
             stored.rid
         }
-        None => resource::insert(tx, new).await?,
+        None => resource::insert(tx, permit, new).await?,
     };
+    match permit.judge(rtype, &body) {
+        Judged::Holds => {}
+        Judged::Fails => return Err(beyond(rtype, None)),
+        Judged::Depends(rest) => work.judgements.push(Judgement { rtype, rid, rest, entry: work.entry }),
+    }
     index::write(tx, rid, rtype, old.as_ref(), Some(&body)).await?;
     typed::put(tx, work, instance, rid, live.is_some(), typed).await?;
     Ok(Answer {

@@ -175,13 +175,23 @@ impl SearchPermit {
         }
     }
 
-    /// Whether all types are unfiltered, so that none has to be looked up.
-    pub fn is_whole(&self) -> bool {
-        self.0.is_none()
+    /// Whether all resources of the type may be found, and are shown whole.
+    pub fn is_plain(&self, rtype: &str) -> bool {
+        let Some(permits) = &self.0 else { return true };
+        let permit = permits.iter().find(|(of, _)| *of == rtype);
+        permit.is_some_and(|(_, permit)| permit.filter.is_none() && permit.shows_all())
     }
 
-    fn permit(&self, rtype: &str) -> Option<&Permit> {
+    /// The permit of one type; absent when nothing of it may be found, or when all types are without limits.
+    pub fn permit(&self, rtype: &str) -> Option<&Permit> {
         self.0.as_ref()?.iter().find(|(of, _)| *of == rtype).map(|(_, permit)| permit)
+    }
+}
+
+impl From<Permit> for SearchPermit {
+    /// For the one type that the permit is about.
+    fn from(permit: Permit) -> Self {
+        Self(permit.rtype.map(|rtype| vec![(rtype, permit)]))
     }
 }
 

@@ -34,10 +34,30 @@ impl Access {
         Ok(SearchPermit::of(touched.permits))
     }
 
-    /// The types whose resources may be searched.
-    pub fn searchable(&self) -> Vec<(&'static ResourceType, Permit)> {
-        TYPES.iter().filter_map(|rt| Some((rt, self.permit(Right::Search, rt).ok()?))).collect()
+    /// The permits of every type that may be searched.
+    ///
+    /// # Errors
+    /// [`Denied`] when there is none.
+    pub fn search_everything(&self) -> Result<SearchPermit, Denied> {
+        if self.is_whole() {
+            return Ok(SearchPermit::of_server("everything without limits"));
+        }
+        let permits: Vec<_> =
+            TYPES.iter().filter_map(|rt| Some((rt.name, self.permit(Right::Search, rt).ok()?))).collect();
+        if permits.is_empty() { Err(nothing()) } else { Ok(SearchPermit::of(permits)) }
     }
+
+    /// The permits to refer to resources of these types, as far as there are any.
+    pub fn references(&self, types: impl Iterator<Item = &'static ResourceType>) -> SearchPermit {
+        if self.is_whole() {
+            return SearchPermit::of_server("references without limits");
+        }
+        SearchPermit::of(types.filter_map(|rt| Some((rt.name, self.permit_reference(rt).ok()?))).collect())
+    }
+}
+
+fn nothing() -> Denied {
+    Denied("Your role and the scopes of this token do not allow to search anything".to_owned())
 }
 
 /// The types that a search was found to touch.
@@ -71,7 +91,7 @@ impl Touched<'_> {
         }
         query.types.retain(|rt| self.permit(rt).is_ok());
         if query.types.is_empty() {
-            return Err(Denied("Nothing here may be searched".to_owned()));
+            return Err(nothing());
         }
         Ok(())
     }

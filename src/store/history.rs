@@ -1,9 +1,11 @@
 //! Pages of history, newest first.
 
-use super::StoreError;
-use super::db::{Tx, statements};
+use super::db::{Row, Tx, statements};
+use super::{StoreError, visible};
 use crate::args;
+use crate::auth::SearchPermit;
 use crate::clock::Micros;
+use crate::fhir::registry::{TYPES, resource_type};
 
 statements! {
     OF_INSTANCE = "SELECT hid, type, id, vid, method, at_us, body FROM history \
@@ -13,7 +15,23 @@ statements! {
         WHERE type = $1 AND hid < $2 AND at_us >= $3 AND at_us <= $4 ORDER BY hid DESC LIMIT $5";
     OF_SYSTEM = "SELECT hid, type, id, vid, method, at_us, body FROM history \
         WHERE hid < $1 AND at_us >= $2 AND at_us <= $3 ORDER BY hid DESC LIMIT $4";
+    // The same with what a filter is judged by: the internal key, and the content before a deletion.
+    OF_INSTANCE_JUDGED = "SELECT h.hid, h.type, h.id, h.vid, h.method, h.at_us, h.body, h.rid, COALESCE(h.body, \
+        (SELECT p.body FROM history p WHERE p.rid = h.rid AND p.vid = h.vid - 1)) FROM history h \
+        WHERE h.rid = (SELECT rid FROM resource WHERE type = $1 AND id = $2) AND h.hid < $3 AND h.at_us >= $4 \
+        AND h.at_us <= $5 ORDER BY h.hid DESC LIMIT $6";
+    OF_TYPE_JUDGED = "SELECT h.hid, h.type, h.id, h.vid, h.method, h.at_us, h.body, h.rid, COALESCE(h.body, \
+        (SELECT p.body FROM history p WHERE p.rid = h.rid AND p.vid = h.vid - 1)) FROM history h \
+        WHERE h.type = $1 AND h.hid < $2 AND h.at_us >= $3 AND h.at_us <= $4 ORDER BY h.hid DESC LIMIT $5";
+    OF_SYSTEM_JUDGED = "SELECT h.hid, h.type, h.id, h.vid, h.method, h.at_us, h.body, h.rid, COALESCE(h.body, \
+        (SELECT p.body FROM history p WHERE p.rid = h.rid AND p.vid = h.vid - 1)) FROM history h \
+        WHERE h.hid < $1 AND h.at_us >= $2 AND h.at_us <= $3 ORDER BY h.hid DESC LIMIT $4";
 }
+
+/// Versions judged by one statement, and the most for one page: whoever may see little of much gets short
+/// pages with a link to the rest, not a long wait.
+const CHUNK: i64 = 200;
+const MOST_JUDGED: usize = 2_000;
 
 /// Whose history.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +54,16 @@ pub struct Page {
     /// `_at`/upper bound, inclusive.
     pub until: Micros,
     /// Most entries.
-    pub limit: i64,
+    pub count: usize,
+}
+
+/// A page.
+#[derive(Debug)]
+pub struct Found {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// Key of the last version looked at, when there are more behind it.
+    pub next: Option<i64>,
 }
 
 /// One version in a history Bundle.
@@ -58,27 +85,93 @@ pub struct Entry {
     pub body: Option<Vec<u8>>,
 }
 
-/// A page of history, newest first.
-pub async fn page(tx: &mut Tx, scope: Scope<'_>, page: Page) -> Result<Vec<Entry>, StoreError> {
-    let Page { before, since, until, limit } = page;
-    let rows = match scope {
-        Scope::Instance(rtype, id) => {
-            tx.all(OF_INSTANCE, args![rtype, id, before, since, until, limit]).await?
-        }
-        Scope::Type(rtype) => tx.all(OF_TYPE, args![rtype, before, since, until, limit]).await?,
-        Scope::System => tx.all(OF_SYSTEM, args![before, since, until, limit]).await?,
+/// A page of history, newest first, of the versions within the permits.
+pub async fn page(
+    tx: &mut Tx,
+    permits: &SearchPermit,
+    scope: Scope<'_>,
+    page: Page,
+) -> Result<Found, StoreError> {
+    let plain = match scope {
+        Scope::Instance(rtype, _) | Scope::Type(rtype) => permits.is_plain(rtype),
+        Scope::System => TYPES.iter().all(|rt| permits.is_plain(rt.name)),
     };
-    rows.iter()
-        .map(|row| {
-            Ok(Entry {
-                hid: row.int(0)?,
-                rtype: row.text(1)?,
-                id: row.text(2)?,
-                vid: row.int(3)?,
-                method: row.text(4)?,
-                at_us: row.int(5)?,
-                body: row.opt_blob(6)?,
-            })
-        })
-        .collect()
+    if !plain {
+        return judged(tx, permits, scope, page).await;
+    }
+    let limit = i64::try_from(page.count).unwrap_or(i64::MAX - 1) + 1;
+    let rows = rows(tx, scope, page, limit, false).await?;
+    let mut entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let more = entries.len() > page.count;
+    entries.truncate(page.count);
+    let next = entries.last().filter(|_| more).map(|entry| entry.hid);
+    Ok(Found { entries, next })
+}
+
+async fn rows(
+    tx: &mut Tx,
+    scope: Scope<'_>,
+    page: Page,
+    limit: i64,
+    judged: bool,
+) -> Result<Vec<Row>, StoreError> {
+    let Page { before, since, until, .. } = page;
+    let (args, plain, with_content) = match scope {
+        Scope::Instance(rtype, id) => {
+            (args![rtype, id, before, since, until, limit], OF_INSTANCE, OF_INSTANCE_JUDGED)
+        }
+        Scope::Type(rtype) => (args![rtype, before, since, until, limit], OF_TYPE, OF_TYPE_JUDGED),
+        Scope::System => (args![before, since, until, limit], OF_SYSTEM, OF_SYSTEM_JUDGED),
+    };
+    tx.all(if judged { with_content } else { plain }, args).await
+}
+
+fn entry(row: &Row) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        hid: row.int(0)?,
+        rtype: row.text(1)?,
+        id: row.text(2)?,
+        vid: row.int(3)?,
+        method: row.text(4)?,
+        at_us: row.int(5)?,
+        body: row.opt_blob(6)?,
+    })
+}
+
+/// A page of what a filter leaves.
+async fn judged(
+    tx: &mut Tx,
+    permits: &SearchPermit,
+    scope: Scope<'_>,
+    mut page: Page,
+) -> Result<Found, StoreError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut seen = 0;
+    loop {
+        let rows = rows(tx, scope, page, CHUNK, true).await?;
+        let last = i64::try_from(rows.len()).unwrap_or(CHUNK) < CHUNK;
+        for row in &rows {
+            let mut entry = entry(row)?;
+            let hid = entry.hid;
+            let Some((rtype, permit)) = resource_type(&entry.rtype).zip(permits.permit(&entry.rtype)) else {
+                continue;
+            };
+            let content = row.opt_blob(8)?.unwrap_or_default();
+            if visible::past(tx, permit, rtype, row.int(7)?, &content).await? {
+                if entries.len() == page.count {
+                    return Ok(Found { next: entries.last().map(|entry| entry.hid), entries });
+                }
+                entry.body = entry.body.map(|body| visible::shown(permit, body)).transpose()?;
+                entries.push(entry);
+            }
+            page.before = hid;
+        }
+        seen += rows.len();
+        if last {
+            return Ok(Found { entries, next: None });
+        }
+        if seen >= MOST_JUDGED {
+            return Ok(Found { entries, next: Some(page.before) });
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub mod resource;
 pub mod sandbox;
 pub mod scheduling;
 pub mod search;
+pub mod visible;
 mod writer;
 
 pub use db::{Arg, Engine, Row, Tx};

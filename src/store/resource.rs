@@ -1,9 +1,11 @@
 //! Resources: the current version of each, and their append-only history.
 
 use super::db::{Row, Tx, statements};
-use super::{Engine, StoreError, dialect};
+use super::{Engine, StoreError, dialect, visible};
 use crate::args;
+use crate::auth::{Permit, SearchPermit};
 use crate::clock::Micros;
+use crate::fhir::registry::ResourceType;
 use sqlx::AssertSqlSafe;
 
 statements! {
@@ -17,6 +19,10 @@ statements! {
     REPLACE = "UPDATE resource SET vid = $1, deleted = $2, updated_us = $3, body = $4 WHERE rid = $5 AND vid = $6";
     RECORD = "INSERT INTO history (rid, type, id, vid, method, at_us, body) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     VERSION = "SELECT method, at_us, body FROM history WHERE type = $1 AND id = $2 AND vid = $3";
+    // With the content before a deletion, which is judged in its place.
+    VERSION_JUDGED = "SELECT h.method, h.at_us, h.body, h.rid, COALESCE(h.body, \
+        (SELECT p.body FROM history p WHERE p.rid = h.rid AND p.vid = h.vid - 1)) \
+        FROM history h WHERE h.type = $1 AND h.id = $2 AND h.vid = $3";
     REFERRER = "SELECT r.type, r.id FROM idx_reference x JOIN resource r ON r.rid = x.rid \
         WHERE x.target_type = $1 AND x.target_id = $2 AND r.deleted = 0 AND NOT (r.type = $1 AND r.id = $2) LIMIT 1";
     SETTING = "SELECT value FROM setting WHERE name = $1";
@@ -96,20 +102,47 @@ impl NewVersion<'_> {
     }
 }
 
-/// The current version of a resource, deleted or not.
-pub async fn find(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<Stored>, StoreError> {
-    let row = tx.optional(FIND, args![rtype, id]).await?;
-    row.as_ref().map(stored).transpose()
+/// The current version of a resource, deleted or not; what is not within the permit is not there.
+pub async fn find(
+    tx: &mut Tx,
+    permit: &Permit,
+    rtype: &'static ResourceType,
+    id: &str,
+) -> Result<Option<Stored>, StoreError> {
+    Ok(find_by(tx, permit, rtype, id, FIND).await?.map(|(stored, _)| stored))
 }
 
 /// The same, and when the next hold of any appointment lapses.
 pub async fn find_with_lapse(
     tx: &mut Tx,
-    rtype: &str,
+    permit: &Permit,
+    rtype: &'static ResourceType,
     id: &str,
 ) -> Result<(Option<Stored>, Option<Micros>), StoreError> {
-    let Some(row) = tx.optional(FIND_WITH_LAPSE, args![rtype, id]).await? else { return Ok((None, None)) };
-    Ok((Some(stored(&row)?), row.opt_int(5)?))
+    let Some((stored, row)) = find_by(tx, permit, rtype, id, FIND_WITH_LAPSE).await? else {
+        return Ok((None, None));
+    };
+    Ok((Some(stored), row.opt_int(5)?))
+}
+
+async fn find_by(
+    tx: &mut Tx,
+    permit: &Permit,
+    rtype: &'static ResourceType,
+    id: &str,
+    sql: &'static str,
+) -> Result<Option<(Stored, Row)>, StoreError> {
+    // What was judged may have changed before it was judged to the end.
+    for _ in 0..3 {
+        let Some(row) = tx.optional(sql, args![rtype.name, id]).await? else { return Ok(None) };
+        let mut stored = stored(&row)?;
+        match visible::current(tx, permit, rtype, &mut stored).await? {
+            visible::Seen::Yes => return Ok(Some((stored, row))),
+            visible::Seen::No => return Ok(None),
+            visible::Seen::Changed => {}
+        }
+    }
+    Err(StoreError::Contended(format!("{}/{id} keeps changing", rtype.name)))
 }
 
 fn stored(row: &Row) -> Result<Stored, StoreError> {
@@ -122,9 +155,10 @@ fn stored(row: &Row) -> Result<Stored, StoreError> {
     })
 }
 
-/// The id and the current version of the resource with this internal key.
-pub async fn find_by_rid(tx: &mut Tx, rid: i64) -> Result<(String, Stored), StoreError> {
+/// The id and the current version of the resource with this internal key, for the server's own work.
+pub async fn find_by_rid(tx: &mut Tx, permit: &Permit, rid: i64) -> Result<(String, Stored), StoreError> {
     let row = tx.one(FIND_RID, args![rid]).await?;
+    visible::whole(permit, &row.text(0)?)?;
     let stored = Stored {
         rid,
         vid: row.int(2)?,
@@ -135,23 +169,36 @@ pub async fn find_by_rid(tx: &mut Tx, rid: i64) -> Result<(String, Stored), Stor
     Ok((row.text(1)?, stored))
 }
 
-/// One version, current or past.
+/// One version, current or past, judged by its own content; that of a deletion by the content before.
 pub async fn version(
     tx: &mut Tx,
-    rtype: &str,
+    permit: &Permit,
+    rtype: &'static ResourceType,
     id: &str,
     vid: i64,
 ) -> Result<Option<PastVersion>, StoreError> {
-    let row = tx.optional(VERSION, args![rtype, id, vid]).await?;
-    row.map(|row| Ok(PastVersion { method: row.text(0)?, at_us: row.int(1)?, body: row.opt_blob(2)? }))
-        .transpose()
+    let unfiltered = permit.filter().is_none();
+    let sql = if unfiltered { VERSION } else { VERSION_JUDGED };
+    let Some(row) = tx.optional(sql, args![rtype.name, id, vid]).await? else { return Ok(None) };
+    if unfiltered {
+        visible::whole(permit, rtype.name)?;
+    } else {
+        let content = row.opt_blob(4)?.unwrap_or_default();
+        if !visible::past(tx, permit, rtype, row.int(3)?, &content).await? {
+            return Ok(None);
+        }
+    }
+    let body = row.opt_blob(2)?.map(|body| visible::shown(permit, body)).transpose()?;
+    Ok(Some(PastVersion { method: row.text(0)?, at_us: row.int(1)?, body }))
 }
 
-/// Stores version 1 and returns its internal key.
+/// Stores version 1 and returns its internal key. Whether the content is within the permit is judged by
+/// [`visible::admits`] once all that it depends on is written.
 ///
 /// # Errors
 /// [`StoreError::Contended`] when the id came into use meanwhile.
-pub async fn insert(tx: &mut Tx, new: NewVersion<'_>) -> Result<i64, StoreError> {
+pub async fn insert(tx: &mut Tx, permit: &Permit, new: NewVersion<'_>) -> Result<i64, StoreError> {
+    visible::of_type(permit, new.rtype)?;
     let mut args = args![new.rtype, new.id, new.at_us, new.body];
     let row = if let Some(at_once) = dialect::insert_version(tx) {
         args.push(new.method.code().into());
@@ -169,11 +216,17 @@ pub async fn insert(tx: &mut Tx, new: NewVersion<'_>) -> Result<i64, StoreError>
     Ok(rid)
 }
 
-/// Stores the version after `old` and returns its number.
+/// Stores the version after `old`, which was found by the permit, and returns its number.
 ///
 /// # Errors
 /// [`StoreError::Contended`] when another version was stored meanwhile.
-pub async fn replace(tx: &mut Tx, old: &Stored, new: NewVersion<'_>) -> Result<i64, StoreError> {
+pub async fn replace(
+    tx: &mut Tx,
+    permit: &Permit,
+    old: &Stored,
+    new: NewVersion<'_>,
+) -> Result<i64, StoreError> {
+    visible::of_type(permit, new.rtype)?;
     let vid = old.vid + 1;
     let deleted = i64::from(new.method == Method::Delete);
     let mut args = args![vid, deleted, new.at_us, new.body, old.rid, old.vid];
@@ -198,29 +251,42 @@ async fn record(tx: &mut Tx, rid: i64, vid: i64, new: NewVersion<'_>) -> Result<
     Ok(())
 }
 
-/// Which of these `(type, id)` exist and are not deleted.
-pub async fn existing(tx: &mut Tx, wanted: &[(String, String)]) -> Result<Vec<(String, String)>, StoreError> {
+/// Which of these live resources there are within the permits.
+pub async fn existing(
+    tx: &mut Tx,
+    permits: &SearchPermit,
+    wanted: &[(&'static ResourceType, &str)],
+) -> Result<Vec<(String, String)>, StoreError> {
+    let permitted = wanted.iter().filter(|(rtype, _)| permits.allows(rtype.name));
+    let (plain, filtered): (Vec<_>, Vec<_>) =
+        permitted.partition(|(rtype, _)| permits.filter(rtype.name).is_none());
     let mut found = Vec::new();
     // Far below both engines' limits on parameters.
-    for some in wanted.chunks(200) {
+    for some in plain.chunks(200) {
         let pairs: Vec<String> =
             (0..some.len()).map(|i| format!("(${}, ${})", 2 * i + 1, 2 * i + 2)).collect();
         let sql = format!(
             "SELECT type, id FROM resource WHERE deleted = 0 AND (type, id) IN (VALUES {})",
             pairs.join(", ")
         );
-        let args = some.iter().flat_map(|(rtype, id)| args![rtype.as_str(), id.as_str()]).collect();
+        let args = some.iter().flat_map(|(rtype, id)| args![rtype.name, *id]).collect();
         for row in tx.all(AssertSqlSafe(sql), args).await? {
             found.push((row.text(0)?, row.text(1)?));
+        }
+    }
+    for (rtype, id) in filtered {
+        let Some(filter) = permits.filter(rtype.name) else { continue };
+        if super::search::finds(tx, rtype, id, filter).await? {
+            found.push((rtype.name.to_owned(), (*id).to_owned()));
         }
     }
     Ok(found)
 }
 
-/// Some resource that refers to this one, as `Type/id`.
-pub async fn referrer(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<String>, StoreError> {
+/// Some resource that refers to this one, as type and id. Whether it may be named is for the caller to ask.
+pub async fn referrer(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<(String, String)>, StoreError> {
     let row = tx.optional(REFERRER, args![rtype, id]).await?;
-    row.map(|row| Ok(format!("{}/{}", row.text(0)?, row.text(1)?))).transpose()
+    row.map(|row| Ok((row.text(0)?, row.text(1)?))).transpose()
 }
 
 /// Makes transactions that decide by the same search run one after the other.

@@ -4,8 +4,11 @@
 //! after the last write, so that one Bundle can move a booking whatever the order of its entries.
 
 use super::{Mode, Shape, answer};
+use crate::app::authorize::authorize;
 use crate::app::write::{self, Work};
 use crate::app::{Answer, App, Body, Context, booking, history, idempotent, read, search};
+use crate::auth::Denied;
+use crate::auth::scope::Right;
 use crate::fhir::bundle::{
     Entry, EntryBody, Response, Rewrite, conditional_references, entry_expression, in_entry, merge,
     unresolved,
@@ -44,6 +47,10 @@ pub(super) async fn process(
     entries: Vec<Entry>,
     key: Option<idempotent::Key>,
 ) -> Result<Answer, Error> {
+    for entry in &entries {
+        let denied = |denied: Denied| in_entry(denied.into(), entry.index, false);
+        authorize(ctx, &entry.interaction).map_err(denied)?;
+    }
     let plan = plan(app, entries)?;
     if plan.entries.iter().any(|p| phase(&p.entry.interaction) == Phase::Read) {
         booking::lapse_due(app).await?;
@@ -57,7 +64,7 @@ pub(super) async fn process(
             Box::pin(async move {
                 let (ctx, plan, key) = shared.as_ref();
                 let mut work = Work::begin(&app, ctx);
-                work.sole_booking = plan.books_at_most_once();
+                work.sole_booking &= plan.books_at_most_once();
                 if let Some(answer) = idempotent::recall(tx, key.as_ref(), work.now).await? {
                     return Ok(answer);
                 }
@@ -274,7 +281,7 @@ impl Run<'_> {
         query: &str,
         index: usize,
     ) -> Result<Option<String>, Error> {
-        let found = search::matching(tx, self.app, rtype, query, 2).await;
+        let found = search::matching(tx, self.app, &self.ctx.access, rtype, query, 2).await;
         let found = found.map_err(|error| in_entry(error, index, false))?;
         match found.as_slice() {
             [] => Ok(None),
@@ -315,8 +322,14 @@ impl Run<'_> {
 
     async fn read(&self, tx: &mut Tx, interaction: &Interaction) -> Result<Answer, Error> {
         match interaction {
-            Interaction::Read(instance, conditions) => read::read_in(tx, instance, conditions).await,
-            Interaction::VersionRead(instance, vid) => read::version_read_in(tx, instance, vid).await,
+            Interaction::Read(instance, conditions) => {
+                let permit = self.ctx.access.permit(Right::Read, instance.rtype)?;
+                read::read_in(tx, &permit, instance, conditions).await
+            }
+            Interaction::VersionRead(instance, vid) => {
+                let permit = self.ctx.access.permit(Right::Read, instance.rtype)?;
+                read::version_read_in(tx, &permit, instance, vid).await
+            }
             Interaction::Search(search) => search::search_in(tx, self.app, self.ctx, search).await,
             Interaction::History { rtype, id, query } => {
                 history::history_in(tx, self.app, self.ctx, *rtype, id.as_deref(), query).await

@@ -38,6 +38,12 @@ impl PartialEq for ResourceType {
 
 impl Eq for ResourceType {}
 
+impl std::hash::Hash for ResourceType {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 /// R4 search parameter types that the served resources use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamKind {

@@ -3,6 +3,7 @@
 use super::driver::{narrows, rank};
 use super::sql::{Sql, all, any};
 use super::value;
+use crate::auth::SearchPermit;
 use crate::clock::Micros;
 use crate::fhir::date::{Interval, Prefix};
 use crate::fhir::registry::{Column, ParamKind, ResourceType, SearchParam};
@@ -27,10 +28,14 @@ pub(super) struct About<'a> {
 }
 
 /// What every condition needs.
-pub(super) struct Compiler {
+pub(super) struct Compiler<'p> {
     pub(super) sql: Sql,
     /// For `ap`.
-    pub(super) now: Micros,
+    now: Micros,
+    /// What may be found.
+    permits: &'p SearchPermit,
+    /// Whether a filter of `permits` is being written, which may look at all there is.
+    filtering: bool,
 }
 
 /// A row of the index that passes a test.
@@ -76,8 +81,13 @@ fn typed_table(rt: &ResourceType) -> Option<&'static str> {
     columns.map(|c| c.table).find(|table| ONE_ROW.contains(table))
 }
 
-impl Compiler {
-    /// Selects what is live, of these types, and satisfies all `conditions`. `join_typed` asks for the typed
+impl<'p> Compiler<'p> {
+    /// For finding what `permits` leave; `now` is for `ap`.
+    pub(super) fn new(permits: &'p SearchPermit, now: Micros) -> Self {
+        Self { sql: Sql::default(), now, permits, filtering: false }
+    }
+
+    /// Selects what is live, of these types, permitted, and satisfies all `conditions`. `join_typed` asks for the typed
     /// row even if no condition does.
     pub(super) fn select<'a>(
         &mut self,
@@ -89,10 +99,11 @@ impl Compiler {
             [only] => Some(*only),
             _ => None,
         };
+        let own = rt.and_then(|rt| self.filter_of(rt));
         let alias = self.sql.alias('r');
         let table = rt
             .and_then(typed_table)
-            .filter(|table| join_typed || conditions.iter().any(|c| asks_column_of(c, table)));
+            .filter(|table| join_typed || conditions.iter().chain(own).any(|c| asks_column_of(c, table)));
         let typed = table.map(|_| self.sql.alias('k'));
         let from = match (table, &typed) {
             (Some(table), Some(k)) => format!("{table} {k} JOIN resource {alias} ON {alias}.rid = {k}.rid"),
@@ -123,7 +134,47 @@ impl Compiler {
         for (i, condition) in conditions.iter().enumerate() {
             parts.push(self.condition(&about, condition, driver == Some(i)));
         }
+        if let Some(filter) = own {
+            parts.push(self.filter(|compiler| compiler.condition(&about, filter, false)));
+        }
+        if rt.is_none() || rt.is_some_and(|rt| !self.allows(rt)) {
+            parts.extend(self.guard(types, &about.alias));
+        }
         Selection { about, from, filter: parts.join(" AND ") }
+    }
+
+    /// What keeps a resource of one of several types, found by other means, within the permits.
+    pub(super) fn guard(&mut self, types: &[&'static ResourceType], alias: &str) -> Vec<String> {
+        let mut parts = Vec::new();
+        for rt in types {
+            let not = format!("{alias}.type <> '{}'", rt.name);
+            if !self.allows(rt) {
+                parts.push(not);
+            } else if let Some(filter) = self.filter_of(rt) {
+                let there = self.filter(|c| {
+                    let there = c.select(&[*rt], std::slice::from_ref(filter), false);
+                    format!("SELECT {}.rid FROM {} WHERE {}", there.about.alias, there.from, there.filter)
+                });
+                parts.push(format!("({not} OR {alias}.rid IN ({there}))"));
+            }
+        }
+        parts
+    }
+
+    fn allows(&self, rt: &ResourceType) -> bool {
+        self.filtering || self.permits.allows(rt.name)
+    }
+
+    fn filter_of(&self, rt: &ResourceType) -> Option<&'p Condition> {
+        if self.filtering { None } else { self.permits.filter(rt.name) }
+    }
+
+    /// Writes a filter.
+    fn filter(&mut self, write: impl FnOnce(&mut Self) -> String) -> String {
+        let before = std::mem::replace(&mut self.filtering, true);
+        let text = write(self);
+        self.filtering = before;
+        text
     }
 
     fn condition(&mut self, about: &About<'_>, condition: &Condition, driver: bool) -> String {
@@ -353,7 +404,7 @@ impl Compiler {
 }
 
 /// What every resource that a search reaches must be, however it is reached: as a match, through a chain,
-/// `_has` or an include. A restriction of who may see what belongs here. No `types` when they are known.
+/// `_has` or an include. No `types` when they are known.
 pub(super) fn live(types: &[&'static ResourceType], alias: &str) -> String {
     match types {
         [] => return format!("{alias}.deleted = 0"),

@@ -1,11 +1,12 @@
 //! `_include` and `_revinclude`.
 
-use super::Found;
 use super::condition::{Compiler, live, param_of};
 use super::gather::{columns, gather};
 use super::order::Order;
-use super::sql::{Sql, all, any};
-use crate::fhir::registry::TYPES;
+use super::sql::{all, any};
+use super::{Found, show};
+use crate::auth::SearchPermit;
+use crate::fhir::registry::{ResourceType, TYPES};
 use crate::fhir::search::{Include, SearchQuery};
 use crate::store::{StoreError, Tx};
 use std::collections::HashSet;
@@ -22,10 +23,11 @@ pub struct Limits {
     pub steps: usize,
 }
 
-/// The resources that the includes of `query` add to its matches, none of them twice or a match itself; and
-/// whether there were more than a page takes.
+/// The resources that the includes of `query` add to its matches as far as they may be found, none of them
+/// twice or a match itself; and whether there were more than a page takes.
 pub async fn included(
     tx: &mut Tx,
+    permits: &SearchPermit,
     query: &SearchQuery,
     matches: &[Found],
     limits: Limits,
@@ -43,9 +45,9 @@ pub async fn included(
             }
             for chunk in fresh.chunks(CHUNK) {
                 let some = if reverse {
-                    referrers(tx, include, chunk, limits.most).await?
+                    referrers(tx, permits, include, chunk, limits.most).await?
                 } else {
-                    referred(tx, include, chunk, limits.most).await?
+                    referred(tx, permits, include, chunk, limits.most).await?
                 };
                 for one in some {
                     if seen.insert(one.rid) {
@@ -71,6 +73,7 @@ pub async fn included(
 /// What `from` refers to.
 async fn referred(
     tx: &mut Tx,
+    permits: &SearchPermit,
     include: &Include,
     from: &[Found],
     most: usize,
@@ -80,8 +83,8 @@ async fn referred(
     if sources.is_empty() {
         return Ok(Vec::new());
     }
-    let mut compiler = Compiler { sql: Sql::default(), now: 0 };
-    let live = live(&types(include.target), "r");
+    let mut compiler = Compiler::new(permits, 0);
+    let Some(live) = permitted(&mut compiler, permits, include.target) else { return Ok(Vec::new()) };
     let sql = &mut compiler.sql;
     let mut tests = vec![format!("x.rid IN {}", sql.list(sources))];
     tests.extend(by_param(include));
@@ -95,19 +98,20 @@ async fn referred(
         all(tests),
         most + 1
     );
-    run(tx, text, compiler).await
+    run(tx, permits, text, compiler).await
 }
 
 /// What refers to `to`.
 async fn referrers(
     tx: &mut Tx,
+    permits: &SearchPermit,
     include: &Include,
     to: &[Found],
     most: usize,
 ) -> Result<Vec<Found>, StoreError> {
     let wanted = target_type(include);
     let targets = to.iter().filter(|f| wanted.is_none_or(|t| t == f.rtype));
-    let mut compiler = Compiler { sql: Sql::default(), now: 0 };
+    let mut compiler = Compiler::new(permits, 0);
     let mut by_type: Vec<(&str, Vec<&str>)> = Vec::new();
     for target in targets {
         match by_type.iter_mut().find(|(rtype, _)| *rtype == target.rtype) {
@@ -118,7 +122,7 @@ async fn referrers(
     if by_type.is_empty() {
         return Ok(Vec::new());
     }
-    let live = live(&types(include.source), "r");
+    let Some(live) = permitted(&mut compiler, permits, include.source) else { return Ok(Vec::new()) };
     let mut ways = Vec::new();
     for (rtype, ids) in by_type {
         let (rtype, ids) = (compiler.sql.bind(rtype), compiler.sql.list(ids));
@@ -134,18 +138,34 @@ async fn referrers(
         all(tests),
         most + 1
     );
-    run(tx, text, compiler).await
+    run(tx, permits, text, compiler).await
 }
 
-async fn run(tx: &mut Tx, text: String, compiler: Compiler) -> Result<Vec<Found>, StoreError> {
-    Ok(gather(tx, &text, compiler.sql.into_args(), &Order::of_creation()).await?.found)
+async fn run(
+    tx: &mut Tx,
+    permits: &SearchPermit,
+    text: String,
+    compiler: Compiler<'_>,
+) -> Result<Vec<Found>, StoreError> {
+    let mut found = gather(tx, &text, compiler.sql.into_args(), &Order::of_creation()).await?.found;
+    show(permits, &mut found)?;
+    Ok(found)
 }
 
-/// The types that an included resource may be of.
-fn types(
-    only: Option<&'static crate::fhir::registry::ResourceType>,
-) -> Vec<&'static crate::fhir::registry::ResourceType> {
-    only.map_or_else(|| TYPES.iter().collect(), |rt| vec![rt])
+/// What an included resource, alias `r`, must be; `None` when it can be nothing.
+fn permitted(
+    compiler: &mut Compiler<'_>,
+    permits: &SearchPermit,
+    only: Option<&'static ResourceType>,
+) -> Option<String> {
+    let types = only.map_or_else(|| TYPES.iter().collect(), |rt| vec![rt]);
+    let types: Vec<_> = types.into_iter().filter(|rt| permits.allows(rt.name)).collect();
+    if types.is_empty() {
+        return None;
+    }
+    let mut parts = vec![live(&types, "r")];
+    parts.extend(compiler.guard(&types, "r"));
+    Some(parts.join(" AND "))
 }
 
 fn by_param(include: &Include) -> Option<String> {

@@ -15,13 +15,14 @@ mod value;
 pub use include::{Limits, included};
 
 use super::{Arg, StoreError, Tx};
+use crate::auth::SearchPermit;
 use crate::clock::Micros;
-use crate::fhir::search::SearchQuery;
+use crate::fhir::registry::ResourceType;
 use crate::fhir::search::cursor::Position;
+use crate::fhir::search::{Condition, SearchQuery};
 use bytes::Bytes;
 use condition::Compiler;
 use order::Order;
-use sql::Sql;
 use sqlx::AssertSqlSafe;
 
 /// A resource found.
@@ -50,32 +51,35 @@ pub struct Page {
     pub next_lapse: Option<Micros>,
 }
 
-/// A page of matches behind `after`; `now` is for `ap`.
+/// A page of matches that may be found, behind `after`; `now` is for `ap`.
 pub async fn page(
     tx: &mut Tx,
+    permits: &SearchPermit,
     query: &SearchQuery,
     after: Option<&Position>,
     now: Micros,
 ) -> Result<Page, StoreError> {
     let order = Order::of(query);
-    let (inner, args) = statement(query, &order, after, now);
+    let (inner, args) = statement(permits, query, &order, after, now);
     let mut gathered = gather::gather(tx, &inner, args, &order).await?;
     let count = usize::try_from(query.count).unwrap_or(usize::MAX);
     let more = gathered.found.len() > count;
     gathered.found.truncate(count);
     gathered.positions.truncate(count);
     let next = gathered.positions.pop().filter(|_| more);
+    show(permits, &mut gathered.found)?;
     Ok(Page { matches: gathered.found, next, next_lapse: gathered.next_lapse })
 }
 
 /// The statement of a page; it reads one match more, to know whether there is a next page.
 fn statement(
+    permits: &SearchPermit,
     query: &SearchQuery,
     order: &Order,
     after: Option<&Position>,
     now: Micros,
 ) -> (String, Vec<Arg>) {
-    let mut compiler = Compiler { sql: Sql::default(), now };
+    let mut compiler = Compiler::new(permits, now);
     let selection = compiler.select(&query.types, &query.conditions, order.needs_typed());
     let keys = order.expressions(&selection.about);
     let mut filter = selection.filter;
@@ -95,13 +99,14 @@ fn statement(
     (text, compiler.sql.into_args())
 }
 
-/// How many resources match, and when the next hold lapses in the state that was read.
+/// How many resources match and may be found, and when the next hold lapses in the state that was read.
 pub async fn count(
     tx: &mut Tx,
+    permits: &SearchPermit,
     query: &SearchQuery,
     now: Micros,
 ) -> Result<(i64, Option<Micros>), StoreError> {
-    let mut compiler = Compiler { sql: Sql::default(), now };
+    let mut compiler = Compiler::new(permits, now);
     let selection = compiler.select(&query.types, &query.conditions, false);
     let text = format!(
         "SELECT COUNT(*), (SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL) \
@@ -112,14 +117,15 @@ pub async fn count(
     Ok((row.int(0)?, row.opt_int(1)?))
 }
 
-/// The logical ids of the first `limit` matches, in order of creation; for conditional interactions.
+/// The logical ids of the first `limit` matches that may be found, in order of creation; for conditional interactions.
 pub async fn matching(
     tx: &mut Tx,
+    permits: &SearchPermit,
     query: &SearchQuery,
     limit: usize,
     now: Micros,
 ) -> Result<Vec<String>, StoreError> {
-    let mut compiler = Compiler { sql: Sql::default(), now };
+    let mut compiler = Compiler::new(permits, now);
     let selection = compiler.select(&query.types, &query.conditions, false);
     let r = &selection.about.alias;
     let text = format!(
@@ -128,4 +134,47 @@ pub async fn matching(
     );
     let rows = tx.all(AssertSqlSafe(text), compiler.sql.into_args()).await?;
     rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// Leaves of what was found what is shown.
+fn show(permits: &SearchPermit, found: &mut [Found]) -> Result<(), StoreError> {
+    for one in found {
+        let body = std::mem::take(&mut one.body);
+        one.body = permits.show(&one.rtype, body).map_err(|e| StoreError::Other(e.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The version of a resource that satisfies a condition now; none when it does not, or is deleted. For
+/// conditions that depend on other resources.
+pub(super) async fn satisfies(
+    tx: &mut Tx,
+    rtype: &'static ResourceType,
+    rid: i64,
+    condition: &Condition,
+) -> Result<Option<i64>, StoreError> {
+    let permits = SearchPermit::of_server("judging a resource");
+    let mut compiler = Compiler::new(&permits, 0);
+    let selection = compiler.select(&[rtype], std::slice::from_ref(condition), false);
+    let (r, mark) = (&selection.about.alias, compiler.sql.bind(rid));
+    let text =
+        format!("SELECT {r}.vid FROM {} WHERE {} AND {r}.rid = {mark}", selection.from, selection.filter);
+    let row = tx.optional(AssertSqlSafe(text), compiler.sql.into_args()).await?;
+    row.map(|row| row.int(0)).transpose()
+}
+
+/// Whether an id names a live resource of a type that satisfies a condition.
+pub(super) async fn finds(
+    tx: &mut Tx,
+    rtype: &'static ResourceType,
+    id: &str,
+    condition: &Condition,
+) -> Result<bool, StoreError> {
+    let permits = SearchPermit::of_server("judging a reference");
+    let mut compiler = Compiler::new(&permits, 0);
+    let selection = compiler.select(&[rtype], std::slice::from_ref(condition), false);
+    let (r, mark) = (&selection.about.alias, compiler.sql.bind(id));
+    let text =
+        format!("SELECT {r}.rid FROM {} WHERE {} AND {r}.id = {mark}", selection.from, selection.filter);
+    Ok(tx.optional(AssertSqlSafe(text), compiler.sql.into_args()).await?.is_some())
 }
