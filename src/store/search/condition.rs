@@ -137,7 +137,7 @@ impl<'p> Compiler<'p> {
         if let Some(filter) = own {
             parts.push(self.filter(|compiler| compiler.condition(&about, filter, false)));
         }
-        if rt.is_none() || rt.is_some_and(|rt| !self.allows(rt)) {
+        if rt.is_none_or(|rt| !self.allows(rt)) {
             parts.extend(self.guard(types, &about.alias));
         }
         Selection { about, from, filter: parts.join(" AND ") }
