@@ -50,7 +50,8 @@ for line in io.lines("{}") do bodies[#bodies + 1] = line end
 local next_body = 0
 request = function()
   next_body = next_body + 1
-  return wrk.format("POST", nil, {{ ["Content-Type"] = "application/fhir+json" }}, bodies[next_body] or "")
+  wrk.headers["Content-Type"] = "application/fhir+json"
+  return wrk.format("POST", nil, nil, bodies[next_body] or "")
 end
 "#,
         bodies.display()

@@ -56,6 +56,8 @@ pub struct App {
     pub origins: Origins,
     /// Keys that sign tokens.
     pub keys: oauth::keys::KeyRing,
+    /// Access tokens whose signature was checked before.
+    pub proved: oauth::proved::ProvedTokens,
     /// Whether this is a sandbox.
     pub mode: Mode,
     /// The access rules.
@@ -101,6 +103,7 @@ impl App {
             issuers,
             origins,
             keys,
+            proved: oauth::proved::ProvedTokens::default(),
             mode: Mode::Production,
             policy,
         })

@@ -83,31 +83,49 @@ pub enum Refused {
     Expired,
 }
 
-/// Checks everything about an access token that can be known without the database. `bases` are the FHIR bases
-/// under which this server is known, `now` is in seconds.
-///
-/// # Errors
-/// Says as little as the bearer may know.
-pub fn verify(token: &str, keys: &Keys, bases: &[&str], now: i64) -> Result<AccessClaims, Refused> {
-    let read = Compact::parse(token).ok_or(Refused::Unknown)?;
-    // The algorithm is ours to choose, not the token's (RFC 8725 §3.1).
-    if read.header_text("alg") != Some("RS256") || !is_access_type(read.header_text("typ")) {
-        return Err(Refused::Unknown);
+/// What an access token says, once its signature was found to be one of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proved {
+    /// The key that signed it.
+    pub kid: String,
+    /// What it says.
+    pub claims: AccessClaims,
+}
+
+impl Proved {
+    /// Checks shape, type, algorithm and signature.
+    ///
+    /// # Errors
+    /// [`Refused::Unknown`], whichever it is that is wrong.
+    pub fn of(token: &str, keys: &Keys) -> Result<Self, Refused> {
+        let read = Compact::parse(token).ok_or(Refused::Unknown)?;
+        // The algorithm is ours to choose, not the token's (RFC 8725 §3.1).
+        if read.header_text("alg") != Some("RS256") || !is_access_type(read.header_text("typ")) {
+            return Err(Refused::Unknown);
+        }
+        let kid = read.header_text("kid").ok_or(Refused::Unknown)?.to_owned();
+        if !keys.find(&kid).ok_or(Refused::Unknown)?.signed(&read) {
+            return Err(Refused::Unknown);
+        }
+        let claims = serde_json::from_value(Value::Object(read.claims)).map_err(|_| Refused::Unknown)?;
+        Ok(Self { kid, claims })
     }
-    let key = read.header_text("kid").and_then(|kid| keys.find(kid)).ok_or(Refused::Unknown)?;
-    if !key.signed(&read) {
-        return Err(Refused::Unknown);
+
+    /// Whether it is for this server, and still good. `bases` are the FHIR bases under which this server is
+    /// known, `now` is in seconds.
+    ///
+    /// # Errors
+    /// Says as little as the bearer may know.
+    pub fn accept(&self, bases: &[&str], now: i64) -> Result<(), Refused> {
+        let claims = &self.claims;
+        if !bases.iter().any(|base| claims.aud == *base && claims.iss == issuer_of(base)) {
+            return Err(Refused::Elsewhere);
+        }
+        if now >= claims.exp || claims.iat > now.saturating_add(60) {
+            return Err(Refused::Expired);
+        }
+        Ok(())
     }
-    let claims: AccessClaims =
-        serde_json::from_value(Value::Object(read.claims)).map_err(|_| Refused::Unknown)?;
-    let here = bases.iter().any(|base| claims.aud == *base && claims.iss == issuer_of(base));
-    if !here {
-        return Err(Refused::Elsewhere);
-    }
-    if now >= claims.exp || claims.iat > now.saturating_add(60) {
-        return Err(Refused::Expired);
-    }
-    Ok(claims)
 }
 
 fn is_access_type(typ: Option<&str>) -> bool {

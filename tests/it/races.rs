@@ -84,14 +84,14 @@ struct Arena {
 }
 
 enum Running {
-    InProcess(TestApp),
+    InProcess(Box<TestApp>),
     Processes(Vec<ServerProcess>, Database),
 }
 
 impl Arena {
     async fn in_process(engine: Engine) -> Self {
         let app = TestApp::start(engine).await;
-        Self { clients: vec![app.client()], running: Running::InProcess(app) }
+        Self { clients: vec![app.client()], running: Running::InProcess(Box::new(app)) }
     }
 
     async fn two_processes() -> Self {

@@ -185,7 +185,7 @@ impl Inner {
                 loaded.files = files;
             }
             Err(error) => {
-                tracing::error!(%error, "the signing keys could not be read; those known stay in use")
+                tracing::error!(%error, "the signing keys could not be read; those known stay in use");
             }
         }
         loaded.read = Some(self.clock.instant());

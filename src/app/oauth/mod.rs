@@ -10,6 +10,7 @@ pub mod introspect;
 pub mod keys;
 pub mod launch;
 pub mod pending;
+pub mod proved;
 pub mod register;
 pub mod revoke;
 pub mod tokens;

@@ -2,7 +2,6 @@
 
 use crate::app::App;
 use crate::auth::error::OAuthError;
-use crate::auth::jws::Compact;
 use crate::auth::principal::{Principal, Role, RoleGrant, Who};
 use crate::auth::scope::Scopes;
 use crate::auth::token::{self, AccessClaims, Refused};
@@ -86,11 +85,9 @@ pub async fn sign(app: &App, typ: &str, claims: &impl serde::Serialize) -> Resul
 /// # Errors
 /// 401, with no more than the bearer may know.
 pub async fn inspect(app: &App, bases: &[&str], token: &str) -> Result<(AccessClaims, Standing), Error> {
-    // Only to find the key; nothing is believed before the signature is checked.
-    let kid = Compact::parse(token).and_then(|read| read.header_text("kid").map(str::to_owned));
-    let keys = app.keys.with(kid.as_deref().unwrap_or_default()).await;
-    let now = app.clock.now() / 1_000_000;
-    let claims = token::verify(token, &keys, bases, now).map_err(refused)?;
+    let proved = app.proved.prove(&app.keys, token).await.map_err(refused)?;
+    proved.accept(bases, app.clock.now() / 1_000_000).map_err(refused)?;
+    let claims = proved.claims.clone();
     let named = Named {
         client: &claims.client_id,
         grant: claims.grant.as_deref(),
