@@ -1,10 +1,12 @@
 //! Tokens of another authorization server, which the test runs itself.
 
+use super::tls::Made;
 use crate::support::{Database, Engine, TestApp, block_on, both_engines};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use axum_server::tls_rustls::RustlsConfig;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
@@ -32,15 +34,37 @@ struct Issuer {
 impl Issuer {
     async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/realms/clinic", listener.local_addr().expect("its address"));
+        let issuer =
+            Self::at(format!("http://{}/realms/clinic", listener.local_addr().expect("its address")));
+        let router = issuer.router();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        issuer
+    }
+
+    /// The same by https, with a certificate of the test's own root.
+    async fn start_by_https(made: &Made) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a listener");
+        let port = listener.local_addr().expect("its address").port();
+        let issuer = Self::at(format!("https://localhost:{port}/realms/clinic"));
+        let service = issuer.router().into_make_service();
+        let config = RustlsConfig::from_pem_file(&made.certificate, &made.key).await.expect("a certificate");
+        let server = axum_server::from_tcp_rustls(listener, config).expect("a server");
+        tokio::spawn(server.serve(service));
+        issuer
+    }
+
+    fn at(url: String) -> Self {
         let published = Shared::default();
         published.lock().unwrap().discovery = json!({ "issuer": url, "jwks_uri": format!("{url}/certs") });
-        let router = Router::new()
+        Self { url, published }
+    }
+
+    fn router(&self) -> Router {
+        Router::new()
             .route("/realms/clinic/.well-known/openid-configuration", get(discovery))
             .route("/realms/clinic/certs", get(certs))
-            .with_state(Arc::clone(&published));
-        tokio::spawn(async { axum::serve(listener, router).await });
-        Self { url, published }
+            .with_state(Arc::clone(&self.published))
     }
 
     /// Publishes a new key beside those that there are.
@@ -68,12 +92,16 @@ impl Issuer {
 
     /// A server that takes this issuer's tokens.
     async fn trusted_by(&self, engine: Engine) -> TestApp {
-        let database = Database::create(engine).await;
+        self.trusted_with(Database::create(engine).await, "allow = [\"127.0.0.1\"]").await
+    }
+
+    /// The same, with these settings for what it fetches.
+    async fn trusted_with(&self, database: Database, outbound: &str) -> TestApp {
         let file = database.dir().join("slotwright.toml");
         let text = format!(
             "[[auth.issuers]]\nissuer = \"{}\"\naudience = \"slotwright\"\nmax_scopes = \"user/*.cruds\"\n\
              roles_claim = \"groups\"\nroles = [{{ name = \"front-desk\", role = \"scheduler\" }}]\n\
-             [outbound]\nallow = [\"127.0.0.1\"]\n",
+             [outbound]\n{outbound}\n",
             self.url
         );
         std::fs::write(&file, text).expect("a file");
@@ -163,5 +191,22 @@ fn an_issuer_that_is_away_or_not_itself_lets_nobody_in() {
         let app = other.trusted_by(Engine::Sqlite).await;
         let _ = app.with_token(&other.token(&key, "k1", &json!({}))).get("Slot").await.is(503);
         assert_eq!(other.asked(), 0, "its keys were not asked for");
+    });
+}
+
+#[test]
+fn keys_are_fetched_by_https_from_whom_the_administrator_trusts() {
+    block_on(async {
+        let database = Database::create(Engine::Sqlite).await;
+        let made = Made::write(&database);
+        let issuer = Issuer::start_by_https(&made).await;
+        let key = issuer.add_key("k1");
+        let (token, root) = (issuer.token(&key, "k1", &json!({})), made.root_file.display().to_string());
+        let app =
+            issuer.trusted_with(database, &format!("allow = [\"localhost\"]\nroots = \"{root}\"")).await;
+        let _ = app.with_token(&token).get("Slot").await.is(200);
+        let app =
+            issuer.trusted_with(Database::create(Engine::Sqlite).await, "allow = [\"localhost\"]").await;
+        let _ = app.with_token(&token).get("Slot").await.is(503);
     });
 }
