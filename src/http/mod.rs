@@ -63,6 +63,15 @@ impl Http {
     }
 }
 
+impl Http {
+    /// Whether browsers reach this server by https.
+    fn is_https(&self) -> bool {
+        let config = &self.app.config;
+        let public = config.server.public_base_url.as_deref().unwrap_or_default();
+        config.tls.is_https() || public.starts_with("https://")
+    }
+}
+
 /// Whether a `Host` header names this machine.
 fn is_loopback_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
@@ -111,7 +120,7 @@ pub fn routes() -> Vec<RouteInfo> {
         fhir("/fhir/", "Bundles, system search"),
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
-    [ROUTES, oauth::ROUTES].concat()
+    [ROUTES, pages::ROUTES, oauth::ROUTES].concat()
 }
 
 /// The OpenAPI description of every route.

@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use std::fmt::Write as _;
 
-use super::{Error, Filled, zone};
+use super::{Error, Filled, PASSWORD, PEOPLE, zone};
 use crate::app::{App, Body, Context, execute};
 use crate::fhir::interaction::{Interaction, Search};
 use crate::fhir::registry::resource_type;
@@ -35,7 +35,10 @@ pub async fn banner(app: &App, origin: &str, filled: Filled) -> Result<String, E
     let _ = writeln!(out, "\nSlotwright sandbox. {what}\n");
     let _ = writeln!(out, "Base URL      {base}");
     let _ = writeln!(out, "Description   {base}/metadata  {origin}/openapi.json");
-    let _ = writeln!(out, "No access control yet: loopback only, no real patients.\n");
+    let _ = writeln!(out, "Without a token everything is allowed: loopback only, no real patients.\n");
+    let names: Vec<&str> = PEOPLE.iter().map(|person| person.username).collect();
+    let _ = writeln!(out, "Sign in at    {origin}/sign-in  as {}", names.join(", "));
+    let _ = writeln!(out, "with password {PASSWORD}\n");
     match free_slot(app, &base).await? {
         Some(slot) => out.push_str(&commands(&base, &slot)),
         None => out.push_str("No slot is free any more: start again with --reset.\n"),

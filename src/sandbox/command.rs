@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, banner, fill, reset};
+use super::{Error, accounts, banner, fill, reset};
 use crate::app::App;
 use crate::app::oauth::keys;
 use crate::clock::Clock;
@@ -70,6 +70,7 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     let app = App::start(Arc::new(config), clock).await?.as_sandbox();
     app.keys.check()?;
     let filled = fill(&app).await?;
+    accounts::make(&app).await?;
     println!("{}", banner(&app, &origin, filled).await?);
     let worker = tokio::spawn(worker::run(app.clone()));
     let served = http::serve(app, listener, http::interrupted()).await;

@@ -3,6 +3,7 @@
 //! `sandbox/clinic/*.json` says what the clinic is made of; [`clinic`] turns it into FHIR resources, [`fill`]
 //! stores them, [`banner`] says what to do next.
 
+mod accounts;
 mod banner;
 mod calendar;
 mod clinic;
@@ -15,6 +16,7 @@ mod staff;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{PASSWORD, PEOPLE, Person};
 pub use banner::banner;
 pub use clinic::{clinic, zone};
 pub use command::{Options, run};
@@ -62,6 +64,9 @@ pub enum Error {
     /// The keys that sign tokens can't be used.
     #[error(transparent)]
     Keys(#[from] crate::app::oauth::keys::KeyringError),
+    /// An account of the sandbox can't be made.
+    #[error("the sandbox's accounts: {0}")]
+    Account(#[from] crate::app::account::AccountError),
     /// The database failed.
     #[error("database: {0}")]
     Store(#[from] StoreError),

@@ -14,6 +14,7 @@ mod http;
 mod interactions;
 mod ledger;
 mod oauth;
+mod pages;
 mod patch;
 mod races;
 mod registry;

@@ -185,6 +185,18 @@ pub async fn change(app: &App, id: &str, change: Change) -> Result<(), AccountEr
     .await
 }
 
+/// Changes the language of the pages; none: as the browser asks.
+///
+/// # Errors
+/// [`AccountError::Unknown`].
+pub async fn set_locale(app: &App, id: &str, locale: Option<String>) -> Result<(), AccountError> {
+    on(app, id, move |tx, id| {
+        let locale = locale.clone();
+        Box::pin(async move { Ok(table::set_locale(tx, &id, locale.as_deref()).await?) })
+    })
+    .await
+}
+
 /// Takes an account out of use, at once: its sessions end.
 ///
 /// # Errors

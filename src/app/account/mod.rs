@@ -1,5 +1,6 @@
 //! People's accounts: making them, signing in and out, their roles, the review of who may what.
 
+mod apps;
 mod attempt;
 mod manage;
 mod password;
@@ -8,14 +9,15 @@ mod second_factor;
 mod session;
 mod sign_in;
 
+pub use apps::{AuthorisedApp, apps, revoke};
 pub use attempt::Origin;
 pub use manage::{
     Change, NewAccount, change, create, disable, enable, generated_password, get, give_role, list,
-    set_password, take_role,
+    set_locale, set_password, take_role,
 };
 pub use password::change as change_password;
 pub use review::{Reviewed, csv, json, review};
-pub use second_factor::{Enrolment, confirm, enrol, remove, renew_recovery_codes};
+pub use second_factor::{Enrolment, confirm, enrol, recovery_codes_left, remove, renew_recovery_codes};
 pub use session::{Live, principal, session_of, sign_out};
 pub use sign_in::{NewSession, SignedIn, sign_in, verify_second_factor};
 

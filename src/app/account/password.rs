@@ -55,6 +55,8 @@ pub async fn change(
     origin: &Origin,
 ) -> Result<(), AccountError> {
     let account = &live.account;
+    // Before anything is counted: a weak choice is no guess at the old password.
+    password::judge(new.expose_secret(), &account.username).map_err(AccountError::Weak)?;
     let attempt = attempt::begin(app, "password", &account.username, origin).await?;
     let known = table::credentials(&mut app.store.reader().await?, &account.id).await?;
     if !matches(old, known.password_hash).await? {

@@ -116,6 +116,14 @@ pub async fn renew_recovery_codes(app: &App, live: &Live) -> Result<Vec<String>,
     Ok(codes)
 }
 
+/// How many recovery codes an account has left.
+///
+/// # Errors
+/// When the database fails.
+pub async fn recovery_codes_left(app: &App, account: &str) -> Result<i64, AccountError> {
+    Ok(table::recovery_codes_left(&mut app.store.reader().await?, account).await?)
+}
+
 fn fresh_codes(app: &App) -> Result<Vec<String>, AccountError> {
     let code = |_| app.clock.random_bytes::<10>().map(recovery_code).map_err(AccountError::broken);
     (0..RECOVERY_CODES).map(code).collect()

@@ -1,5 +1,6 @@
 //! Signing in: a password, then a code where the account has a second factor.
 
+use super::apps::follow_session;
 use super::session::micros;
 use super::{AccountError, Origin, STEP, attempt, folded, fresh, password};
 use crate::app::App;
@@ -165,10 +166,11 @@ async fn start(
             if let Some(attempt) = attempt {
                 attempt.succeeded(tx).await?;
             }
+            table::insert_session(tx, &session).await?;
             if let Some(old) = old {
+                follow_session(tx, &session.account, &old, &session.hash, now).await?;
                 table::end(tx, &old, now).await?;
             }
-            table::insert_session(tx, &session).await?;
             table::signed_in(tx, &session.account, now).await?;
             table::role_used(tx, &session.account, now, now).await?;
             let known = match device_hash {

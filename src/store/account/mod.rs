@@ -15,7 +15,7 @@ pub use person::{
     set_password, set_totp, signed_in, update,
 };
 pub use role::{Grant, add as add_role, grants, remove as remove_role, review, used as role_used};
-pub use session::{Session, end, end_all, find, insert as insert_session, of_account, seen};
+pub use session::{Session, end, end_all, find, insert as insert_session, move_grants, of_account, seen};
 
 /// Every static statement of this folder, by name.
 pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {

@@ -13,8 +13,14 @@ statements! {
     OF_ACCOUNT = "SELECT hash, account, created_us, authenticated_us, second_factor, seen_us, expires_us, \
         ends_us FROM session WHERE account = $1 AND ended_us IS NULL AND expires_us > $2 ORDER BY seen_us DESC";
     SEEN = "UPDATE session SET seen_us = $1, expires_us = $2 WHERE hash = $3 AND ended_us IS NULL";
+    MOVE_GRANTS = "UPDATE oauth_grant SET session = $1 WHERE session = $2";
     END = "UPDATE session SET ended_us = $1 WHERE hash = $2 AND ended_us IS NULL";
     END_ALL = "UPDATE session SET ended_us = $1 WHERE account = $2 AND hash <> $3 AND ended_us IS NULL";
+}
+
+/// What was granted until one session ends, ends with another instead.
+pub async fn move_grants(tx: &mut Tx, old: &str, new: &str) -> Result<(), StoreError> {
+    tx.execute(MOVE_GRANTS, args![new, old]).await.map(drop)
 }
 
 /// A signed-in browser.

@@ -2,7 +2,6 @@
 
 mod cors;
 mod edge;
-mod external;
 mod formats;
 mod hostile;
 mod limits;

@@ -1,22 +1,17 @@
-//! Pages for people: what this is, what it can do. Terse, without scripts.
+//! What this server is and what it can do. Terse.
 
-use super::Shared;
-use super::edge::Label;
+use super::POLICY;
 use crate::fhir::outcome::Error;
+use crate::http::Shared;
+use crate::http::edge::Label;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use std::sync::LazyLock;
-
-/// Pages load nothing and run nothing.
-pub(super) const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'",
-);
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -53,19 +48,19 @@ struct TooMany {
 }
 
 /// 429 for people: too many requests, try again in so many seconds.
-pub(super) fn too_many(seconds: u64) -> Response {
+pub(in crate::http) fn too_many(seconds: u64) -> Response {
     let mut response = page(TooMany { seconds }.render(), "none");
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response
 }
 
 /// `GET /`
-pub(super) async fn index() -> Response {
+pub(in crate::http) async fn index() -> Response {
     page(Index { version: env!("CARGO_PKG_VERSION") }.render(), "index")
 }
 
 /// The description of the API, made once.
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(super::openapi);
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(crate::http::openapi);
 static DESCRIPTION_JSON: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(DESCRIPTION.to_string()));
 
 #[derive(Template)]
@@ -87,7 +82,7 @@ struct OperationRow<'a> {
 }
 
 /// `GET /openapi`
-pub(super) async fn openapi() -> Response {
+pub(in crate::http) async fn openapi() -> Response {
     let members = |value: Option<&'static Value>| value.and_then(Value::as_object).into_iter().flatten();
     let paths = members(DESCRIPTION.get("paths")).map(|(path, item)| PathRow {
         path,
@@ -107,7 +102,7 @@ pub(super) async fn openapi() -> Response {
 }
 
 /// `GET /openapi.json`
-pub(super) async fn openapi_json() -> Response {
+pub(in crate::http) async fn openapi_json() -> Response {
     let mut response = DESCRIPTION_JSON.clone().into_response();
     let kind = HeaderValue::from_static("application/vnd.oai.openapi+json;version=3.1");
     response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -116,7 +111,7 @@ pub(super) async fn openapi_json() -> Response {
 }
 
 /// A CapabilityStatement as a page.
-pub(super) fn capabilities(statement: &Value) -> Result<String, Error> {
+pub(in crate::http) fn capabilities(statement: &Value) -> Result<String, Error> {
     let rest = statement.pointer("/rest/0");
     let types = list(rest, "resource").map(|row| TypeRow {
         name: text(row, "type"),
@@ -164,13 +159,23 @@ fn page(rendered: Result<String, askama::Error>, label: &'static str) -> Respons
     response
 }
 
+/// `GET /assets/style.css`
+pub(in crate::http) async fn style() -> Response {
+    let mut response = include_str!("../../../templates/style.css").into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    response.extensions_mut().insert(Label("style"));
+    response
+}
+
 /// `GET /livez`: the process answers.
-pub(super) async fn livez() -> Response {
+pub(in crate::http) async fn livez() -> Response {
     plain(StatusCode::OK, "ok\n", "livez")
 }
 
 /// `GET /readyz`: the database answers too.
-pub(super) async fn readyz(State(http): State<Shared>) -> Response {
+pub(in crate::http) async fn readyz(State(http): State<Shared>) -> Response {
     match http.app.store.ping().await {
         Ok(()) => plain(StatusCode::OK, "ok\n", "readyz"),
         Err(error) => {

@@ -1,0 +1,9 @@
+//! Pages: signing in, consent, apps with access, the account.
+
+mod account;
+mod browser;
+mod consent;
+mod forms;
+mod lockout;
+mod second_factor;
+mod sign_in;
