@@ -136,3 +136,19 @@ fn what_keeps_serve_from_starting_is_named_all_at_once() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("database.url: ") && !found[0].contains("changeme"), "{found:?}");
 }
+
+#[test]
+fn issuers_are_read_from_a_file_and_their_mistakes_are_named() {
+    let good =
+        "[[auth.issuers]]\nissuer = \"https://sso.example\"\naudience = \"a\"\nmax_scopes = \"user/*.rs\"\n";
+    let roles = "roles = [{ name = \"Front-Desk\", role = \"scheduler\", organization = \"org-1\" }]\n";
+    let config = load(&format!("{good}{roles}"), &[]).unwrap();
+    let issuer = &config.auth.issuers[0];
+    assert_eq!((issuer.issuer.as_str(), issuer.roles_claim.as_str()), ("https://sso.example", "roles"));
+    assert_eq!((issuer.fhir_user_claim.as_str(), issuer.jwks_uri.as_deref()), ("fhirUser", None));
+    assert_eq!(issuer.roles[0].name, "Front-Desk");
+    let found = problems(&format!("{good}colour = \"red\"\n"), &[]);
+    assert!(found[0].starts_with("auth.issuers[0].") && found[0].contains("colour"), "{found:?}");
+    let found = problems("[[auth.issuers]]\nissuer = \"https://sso.example\"\n", &[]);
+    assert!(found[0].contains("auth.issuers[0]"), "{found:?}");
+}

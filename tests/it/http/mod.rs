@@ -2,6 +2,7 @@
 
 mod cors;
 mod edge;
+mod external;
 mod formats;
 mod hostile;
 mod limits;

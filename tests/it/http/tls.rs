@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 /// A root of the test's own and the files of a server's certificate that it signed.
 pub struct Made {
     root: Certificate,
+    /// The root's certificate as a file.
+    pub root_file: PathBuf,
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
@@ -33,7 +35,10 @@ impl Made {
         std::fs::write(&certificate, leaf.pem()).expect("a file");
         std::fs::write(&key, key_pair.serialize_pem()).expect("a file");
         std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).expect("permissions");
-        Self { root: Certificate::from_pem(root.pem().as_bytes()).expect("a root"), certificate, key }
+        let root_file = database.dir().join("root.pem");
+        std::fs::write(&root_file, root.pem()).expect("a file");
+        let root = Certificate::from_pem(root.pem().as_bytes()).expect("a root");
+        Self { root, root_file, certificate, key }
     }
 
     /// The settings that name the files.
@@ -177,5 +182,20 @@ fn a_new_certificate_is_taken_up_and_a_bad_one_is_not() {
             wait_until(Duration::from_secs(20), async || reaches(&third).await).await,
             "and a good one again"
         );
+    });
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_given_up() {
+    block_on(async {
+        let database = Database::create(Engine::Sqlite).await;
+        let made = Made::write(&database);
+        let server = made.start(&database, &[("SLOTWRIGHT_SERVER__HEADER_TIMEOUT", "1s")]).await;
+        let mut socket = TcpStream::connect(format!("127.0.0.1:{}", port(&server))).await.unwrap();
+        // The beginning of a record, and no more.
+        socket.write_all(&[22, 3, 1, 0]).await.unwrap();
+        let mut said = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut said)).await;
+        assert!(read.is_ok(), "the server closes");
     });
 }
