@@ -6,6 +6,7 @@
 
 mod support;
 
+mod access;
 mod bundle;
 mod connections;
 mod crash;
