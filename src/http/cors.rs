@@ -39,9 +39,11 @@ impl Reach {
     pub(super) fn of(path: &str) -> Self {
         let fhir = path == "/fhir" || path.starts_with("/fhir/");
         match path {
-            "/fhir/metadata" | "/fhir/.well-known/smart-configuration" | "/oauth/jwks" | "/openapi.json" => {
-                Self::Anyone
-            }
+            "/fhir/metadata"
+            | "/fhir/.well-known/smart-configuration"
+            | "/oauth/jwks"
+            | "/openapi.json"
+            | "/smart-style.json" => Self::Anyone,
             _ if path.starts_with("/.well-known/") => Self::Anyone,
             "/oauth/token" | "/oauth/revoke" | "/oauth/introspect" | "/oauth/register" => Self::Registered,
             _ if fhir => Self::Registered,

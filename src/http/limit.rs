@@ -53,7 +53,8 @@ impl Limits {
             return Ok(());
         }
         let counted = match place {
-            Place::Token => self.token.take(&from),
+            // Each of them may leave a row behind.
+            Place::Token | Place::Authorize => self.token.take(&from),
             // Looking at the form costs nothing; trying a password does.
             Place::SignIn if *method == Method::POST => self.sign_in.take(&from),
             _ => Ok(()),
@@ -91,6 +92,7 @@ enum Place {
     Probe,
     Fhir,
     Token,
+    Authorize,
     SignIn,
     Page,
 }
@@ -101,7 +103,7 @@ impl Place {
             |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         match path {
             "/livez" | "/readyz" => Self::Probe,
-            "/oauth/authorize" => Self::Page,
+            "/oauth/authorize" => Self::Authorize,
             "/oauth/jwks" => Self::Fhir,
             _ if below("/oauth") => Self::Token,
             _ if below("/sign-in") || below("/account") => Self::SignIn,
@@ -179,7 +181,7 @@ fn refusal(place: Place, wait: Duration) -> Response {
             });
             (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response()
         }
-        Place::SignIn | Place::Page => pages::too_many(seconds),
+        Place::Authorize | Place::SignIn | Place::Page => pages::too_many(seconds),
     };
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
@@ -228,6 +230,7 @@ mod tests {
         for (path, kind) in [
             ("/fhir/Slot", "application/fhir+json; charset=utf-8"),
             ("/oauth/token", "application/json"),
+            ("/oauth/authorize", "text/html; charset=utf-8"),
             ("/sign-in", "text/html; charset=utf-8"),
         ] {
             let from = address(&format!("192.0.2.{}", path.len()));

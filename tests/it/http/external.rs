@@ -137,6 +137,16 @@ both_engines! {
         }
         assert_eq!(issuer.asked(), 1, "its keys are remembered");
         for (changes, why) in [
+            (json!({"groups": []}), "no role"),
+            (json!({"groups": ["scheduler", "administrators"]}), "names that are not listed"),
+            (json!({"scope": "user/Appointment.rs"}), "a scope for something else"),
+            (json!({"scope": "system/*.cruds"}), "more than this issuer may give"),
+            (json!({"scope": "openid profile"}), "no scope, and none is assumed"),
+        ] {
+            let reply = app.with_token(&issuer.token(&key, "k1", &changes)).get("Slot").await;
+            assert_eq!(reply.status, 403, "{why}: {reply}");
+        }
+        for (changes, why) in [
             (json!({"aud": "another"}), "for another server"),
             (json!({"exp": 1_000_000_000}), "expired"),
             (json!({"nonce": "n"}), "an id_token"),
@@ -147,7 +157,8 @@ both_engines! {
             assert_eq!(reply.status, 401, "{why}: {reply}");
             assert!(reply.header("www-authenticate").contains("invalid_token"), "{why}");
         }
-        let stranger = EncodingKey::from_ec_der(&KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap().serialize_der());
+        let stranger = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+        let stranger = EncodingKey::from_ec_der(&stranger.serialize_der());
         let forged = app.with_token(&issuer.token(&stranger, "k1", &json!({}))).get("Slot").await;
         assert_eq!(forged.status, 401, "{forged}");
     }
