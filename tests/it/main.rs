@@ -20,4 +20,5 @@ mod patch;
 mod races;
 mod registry;
 mod search;
+mod smart_rows;
 mod structure;
