@@ -1,6 +1,13 @@
 //! The authorization server: discovery, authorization, tokens, and what a token opens.
 
 mod authorize;
+mod backend;
 mod bearer;
 mod discovery;
 mod flow;
+mod launch;
+mod refresh;
+mod registration;
+mod signer;
+mod tokens;
+mod withdrawal;
