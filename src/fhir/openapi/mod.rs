@@ -75,22 +75,20 @@ fn page(page: &Page<'_>) -> Value {
     for method in page.methods.iter().filter(|method| **method != "HEAD") {
         let method = method.to_lowercase();
         let prefix = if method == "get" { "page" } else { method.as_str() };
-        let mut operation = json!({
-            "tags": ["Pages"],
-            "operationId": format!("{prefix}{name}"),
-            "summary": page.summary,
-            "responses": {
-                "200": { "description": "The page", "content": { "*/*": {} } },
-                "default": { "$ref": "#/components/responses/Refused" }
-            }
-        });
+        let mut operation = Map::new();
+        let mut put = |name: &str, value: Value| operation.insert(name.to_owned(), value);
+        put("tags", json!(["Pages"]));
+        put("operationId", format!("{prefix}{name}").into());
+        put("summary", page.summary.into());
         if !parameters.is_empty() {
-            operation["parameters"] = json!(parameters);
+            put("parameters", json!(parameters));
         }
         if method != "get" {
-            operation["requestBody"] = json!({ "content": { "*/*": {} } });
+            put("requestBody", json!({ "content": { "*/*": {} } }));
         }
-        item.insert(method, operation);
+        let page = json!({ "description": "The page", "content": { "*/*": {} } });
+        put("responses", json!({ "200": page, "default": { "$ref": "#/components/responses/Refused" } }));
+        item.insert(method, operation.into());
     }
     Value::Object(item)
 }

@@ -248,9 +248,10 @@ fn refusal(error: &OAuthError, headers: &HeaderMap, label: &'static str) -> Resp
 /// What only the log reads.
 fn log(error: &OAuthError) {
     if let Some(detail) = &error.detail {
-        match error.code {
-            Code::ServerError => tracing::error!(detail, "an OAuth request failed"),
-            _ => tracing::warn!(error = error.code.text(), detail, "an OAuth request was refused"),
+        if error.code == Code::ServerError {
+            tracing::error!(detail, "an OAuth request failed");
+        } else {
+            tracing::warn!(error = error.code.text(), detail, "an OAuth request was refused");
         }
     }
 }

@@ -5,6 +5,7 @@ mod backend;
 mod bearer;
 mod discovery;
 mod flow;
+mod jwks_url;
 mod launch;
 mod refresh;
 mod registration;
