@@ -42,7 +42,7 @@ pub fn claimed_client(token: &str) -> Option<String> {
     Compact::parse(token)?.text("iss").map(str::to_owned)
 }
 
-/// Checks everything of an assertion but its signature. `audiences` are the URLs of our token endpoint; `now` is
+/// Checks everything of an assertion but its signature. `audiences` are what it may be for; `now` is
 /// in seconds.
 ///
 /// # Errors
@@ -82,7 +82,7 @@ pub fn check<'a>(
         None => false,
     };
     if !aud {
-        return Err("aud of the assertion is the URL of the token endpoint");
+        return Err("aud of the assertion is the URL of the token endpoint, or the issuer");
     }
     let exp = read.seconds("exp").ok_or("the assertion has no exp")?;
     if exp <= now {

@@ -64,7 +64,8 @@ fn exists(name: &str) -> bool {
 #[test]
 fn every_row_has_a_test_that_exists() {
     let rows = table();
-    let ids: BTreeSet<(&str, &str)> = rows.iter().map(|row| (row.section.as_str(), row.id.as_str())).collect();
+    let ids: BTreeSet<(&str, &str)> =
+        rows.iter().map(|row| (row.section.as_str(), row.id.as_str())).collect();
     assert_eq!(ids.len(), rows.len(), "a row is there twice");
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     for row in &rows {

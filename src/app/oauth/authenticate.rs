@@ -13,6 +13,8 @@ use std::sync::Arc;
 /// What a client sent to prove who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
+    /// Not even a name.
+    Nothing,
     /// Its `client_id` alone.
     Public(String),
     /// Its `client_id` and secret, in a header or in the form.
@@ -21,7 +23,7 @@ pub enum Credentials {
     Assertion(String, Option<String>),
 }
 
-/// The client that sent these credentials. `audiences` are the URLs of the token endpoint.
+/// The client that sent these credentials. `audiences` are what an assertion may be for.
 ///
 /// # Errors
 /// `invalid_client`.
@@ -31,14 +33,8 @@ pub async fn authenticate(
     credentials: &Credentials,
 ) -> Result<Client, OAuthError> {
     match credentials {
-        Credentials::Public(id) => {
-            let found = find(app, id).await?;
-            if found.proof == Proof::None {
-                Ok(found)
-            } else {
-                Err(invalid("the client must authenticate itself"))
-            }
-        }
+        Credentials::Nothing => Err(invalid("client_id is missing")),
+        Credentials::Public(id) => public(app, id).await,
         Credentials::Secret(id, given) => {
             let found = find(app, id).await?;
             if found.proof != Proof::Secret {
@@ -53,6 +49,24 @@ pub async fn authenticate(
         }
         Credentials::Assertion(text, id) => by_assertion(app, audiences, text, id.as_deref()).await,
     }
+}
+
+/// The public client that a refresh token was given to: SMART's refresh request does not carry `client_id`, and a
+/// public client proves nothing by it.
+///
+/// # Errors
+/// `invalid_grant` when the token is not known, `invalid_client` when it is that of a client which must
+/// authenticate itself.
+pub(super) async fn bearer_of_refresh(app: &App, given: &str) -> Result<Client, OAuthError> {
+    let hash = secret::fingerprint(given);
+    let found = token::refresh(&mut app.store.reader().await?, &hash).await?;
+    let unknown = || OAuthError::new(Code::InvalidGrant, "the refresh token is not known");
+    public(app, &found.ok_or_else(unknown)?.grant.client).await
+}
+
+async fn public(app: &App, id: &str) -> Result<Client, OAuthError> {
+    let found = find(app, id).await?;
+    if found.proof == Proof::None { Ok(found) } else { Err(invalid("the client must authenticate itself")) }
 }
 
 async fn by_assertion(

@@ -1,7 +1,7 @@
 //! The token endpoint (RFC 6749 §4.1.3, §4.4, §6).
 
 use super::answer::{self, Answer};
-use super::authenticate::{Credentials, authenticate};
+use super::authenticate::{Credentials, authenticate, bearer_of_refresh};
 use super::pending::is_served;
 use crate::app::App;
 use crate::auth::client::{Client, Proof};
@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 
 /// Carries out a token request. `bases` are the FHIR bases under which this server is known, the first of them the
-/// one that it was asked under; `audiences` are the URLs of this endpoint.
+/// one that it was asked under; `audiences` are what an assertion may be for.
 ///
 /// # Errors
 /// RFC 6749 §5.2.
@@ -36,7 +36,12 @@ pub async fn exchange(
             "grant_type is authorization_code, refresh_token or client_credentials",
         ));
     }
-    let client = authenticate(app, audiences, &credentials?).await?;
+    let client = match credentials? {
+        Credentials::Nothing if kind == "refresh_token" => {
+            bearer_of_refresh(app, refresh_token(params)?).await?
+        }
+        credentials => authenticate(app, audiences, &credentials).await?,
+    };
     match kind {
         "authorization_code" => by_code(app, params, &client).await,
         "refresh_token" => by_refresh(app, params, &client).await,
@@ -117,8 +122,12 @@ async fn take_code(tx: &mut Tx, asked: &CodeRequest) -> Result<Found, OAuthError
     hand_out(tx, grant, scope, &asked.fresh).await
 }
 
+fn refresh_token(params: &Params) -> Result<&str, OAuthError> {
+    params.need("refresh_token", "refresh_token is missing")
+}
+
 async fn by_refresh(app: &App, params: &Params, client: &Client) -> Result<Answer, OAuthError> {
-    let given = params.need("refresh_token", "refresh_token is missing")?;
+    let given = refresh_token(params)?;
     let scope = params.get("scope")?.map(str::to_owned);
     if scope.as_ref().is_some_and(|scope| scope.len() > LONGEST) {
         return Err(OAuthError::new(Code::InvalidScope, "scope is too long"));

@@ -101,10 +101,15 @@ pub(super) const ROUTES: &[RouteInfo] = &[
 ];
 
 impl Http {
-    /// The URLs under which the token endpoint is known: what assertions may be for.
-    fn token_urls(&self, headers: &HeaderMap) -> Vec<String> {
+    /// What assertions may be for: the token endpoint (SMART, RFC 7523 §3) or this server as the issuer that
+    /// OpenID Connect clients know it by, neither of which is anybody else's.
+    fn audiences(&self, headers: &HeaderMap) -> Vec<String> {
         let origins = self.bases(headers);
-        origins.iter().map(|base| format!("{}/oauth/token", crate::auth::token::issuer_of(base))).collect()
+        let of = |base: &String| {
+            let issuer = crate::auth::token::issuer_of(base).to_owned();
+            [format!("{issuer}/oauth/token"), issuer]
+        };
+        origins.iter().flat_map(of).collect()
     }
 
     /// The FHIR base that this request was sent to.
@@ -178,7 +183,8 @@ fn credentials(headers: &HeaderMap, params: &Params) -> Result<Credentials, OAut
         }
         (None, None, Some(id), Some(secret)) => Ok(Credentials::Secret(id, secret)),
         (None, None, Some(id), None) => Ok(Credentials::Public(id)),
-        (None, None, None, _) => Err(OAuthError::new(Code::InvalidClient, "client_id is missing")),
+        (None, None, None, Some(_)) => Err(OAuthError::new(Code::InvalidClient, "client_id is missing")),
+        (None, None, None, None) => Ok(Credentials::Nothing),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn token(State(http): State<Shared>, request: Request) -> Respo
     let done = async {
         let params = form(&parts, sent).await?;
         let bases = http.bases(&parts.headers);
-        let audiences = http.token_urls(&parts.headers);
+        let audiences = http.audiences(&parts.headers);
         exchange(&http.app, &bases, &audiences, &params, credentials(&parts.headers, &params)).await
     };
     respond(done.await, &parts, "token")
@@ -61,7 +61,7 @@ pub(super) async fn introspect(State(http): State<Shared>, request: Request) -> 
 
 /// An assertion is for the token endpoint, or for the endpoint that it is sent to.
 fn audiences(http: &Http, parts: &Parts, endpoint: &str) -> Vec<String> {
-    let mut urls = http.token_urls(&parts.headers);
+    let mut urls = http.audiences(&parts.headers);
     let own: Vec<String> =
         urls.iter().map(|url| url.replace("/oauth/token", &format!("/oauth/{endpoint}"))).collect();
     urls.extend(own);

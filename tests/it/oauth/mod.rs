@@ -7,6 +7,7 @@ mod discovery;
 mod flow;
 mod jwks_url;
 mod launch;
+mod libraries;
 mod refresh;
 mod registration;
 mod signer;
