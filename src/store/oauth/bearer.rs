@@ -12,6 +12,8 @@ statements! {
         LEFT JOIN account a ON a.id = $4 \
         LEFT JOIN role_grant p ON p.account = a.id \
         WHERE c.id = $1";
+    CLIENT_STANDING = "SELECT c.disabled_us, r.jti FROM oauth_client c \
+        LEFT JOIN oauth_revoked r ON r.jti = $2 WHERE c.id = $1";
 }
 
 /// What a token names.
@@ -44,6 +46,9 @@ pub struct Standing {
 
 /// How what a token names stands now, in one statement; none when its client is not known.
 pub async fn standing(tx: &mut Tx, named: Named<'_>) -> Result<Option<Standing>, StoreError> {
+    if named.grant.is_none() && named.account.is_none() {
+        return client_standing(tx, named).await;
+    }
     let (grant, account) = (named.grant.unwrap_or_default(), named.account.unwrap_or_default());
     let rows = tx.all(STANDING, args![named.client, grant, named.jti, account]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
@@ -60,4 +65,12 @@ pub async fn standing(tx: &mut Tx, named: Named<'_>) -> Result<Option<Standing>,
         }
     }
     Ok(Some(standing))
+}
+
+/// The same for a client that acts for itself: there are no grant, account and roles to look for.
+async fn client_standing(tx: &mut Tx, named: Named<'_>) -> Result<Option<Standing>, StoreError> {
+    let row = tx.optional(CLIENT_STANDING, args![named.client, named.jti]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let (client_disabled, revoked) = (row.opt_int(0)?.is_some(), row.opt_text(1)?.is_some());
+    Ok(Some(Standing { client_disabled, revoked, ..Standing::default() }))
 }
