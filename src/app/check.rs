@@ -1,6 +1,7 @@
 //! `slotwright check`: the ledger, the appointments, the slots and their history must agree.
 
 use super::App;
+use crate::auth::Permit;
 use crate::fhir::outcome::Error;
 use crate::scheduling::Span;
 use crate::scheduling::appointment::Appointment;
@@ -23,11 +24,12 @@ pub struct Report {
 
 /// Checks the whole database in one consistent state.
 pub async fn run(app: &App) -> Result<Report, Error> {
+    let permit = Permit::of_server("check of the ledger");
     let mut tx = app.store.snapshot().await?;
     let mut report = Report { findings: check::findings(&mut tx).await?, ..Report::default() };
     let mut after = 0;
     loop {
-        let rows = check::appointments(&mut tx, after).await?;
+        let rows = check::appointments(&mut tx, &permit, after).await?;
         let Some(last) = rows.last() else { break };
         after = last.rid;
         for row in &rows {
@@ -36,7 +38,7 @@ pub async fn run(app: &App) -> Result<Report, Error> {
     }
     after = 0;
     loop {
-        let rows = check::slots(&mut tx, after).await?;
+        let rows = check::slots(&mut tx, &permit, after).await?;
         let Some(last) = rows.last() else { break };
         after = last.rid;
         for row in &rows {

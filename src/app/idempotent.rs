@@ -35,7 +35,7 @@ impl Key {
         let given = ctx.idempotency_key.as_ref()?;
         // Another's key is another key: whoever guesses it learns nothing.
         let whose = ctx.access.name();
-        let name = if whose.is_empty() { given.clone() } else { format!("{whose}:{given}") };
+        let name = if whose.is_empty() { given.clone() } else { format!("{}:{whose}:{given}", whose.len()) };
         let fingerprint = STANDARD.encode(Sha256::digest(format!("{interaction:?}\n{body:?}")));
         Some(Self { name, fingerprint })
     }

@@ -18,6 +18,7 @@ mod references;
 pub mod search;
 mod typed;
 pub mod unfit;
+mod within;
 pub mod write;
 
 pub use execute::execute;

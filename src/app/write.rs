@@ -5,6 +5,7 @@
 
 use super::booking::Effect;
 use super::references::Pending;
+use super::within::{self, Judgement};
 use super::{Answer, App, Body, Context, Version, read, references, typed};
 use crate::auth::scope::Right;
 use crate::auth::{Access, Permit};
@@ -14,10 +15,8 @@ use crate::fhir::interaction::{Instance, Interaction, Target, WriteConditions};
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::patch;
 use crate::fhir::registry::{ResourceType, resource_type};
-use crate::fhir::search::Condition;
-use crate::fhir::search::matches::Judged;
 use crate::store::resource::{self, Method, NewVersion, Stored};
-use crate::store::{Tx, index, visible};
+use crate::store::{Tx, index};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -43,16 +42,8 @@ pub struct Work {
     pub(super) effects: Vec<Effect>,
     pub(super) references: Vec<Pending>,
     deleted: Vec<(&'static str, String, Option<usize>)>,
-    judgements: Vec<Judgement>,
-}
-
-/// What a written resource must still satisfy when all is written, so that it is within the permit to write it.
-#[derive(Debug)]
-struct Judgement {
-    rtype: &'static ResourceType,
-    rid: i64,
-    rest: Condition,
-    entry: Option<usize>,
+    /// What is judged once all is written.
+    pub(super) judgements: Vec<Judgement>,
 }
 
 impl Work {
@@ -80,17 +71,13 @@ impl Work {
     /// # Errors
     /// 403 for what was written beyond the permit, 409 naming every conflict, 422 for references to nothing, 409 for a deletion of what is referred to.
     pub async fn settle(mut self, tx: &mut Tx, app: &App) -> Result<(), Error> {
-        for Judgement { rtype, rid, rest, entry } in &self.judgements {
-            if !visible::admits(tx, rtype, *rid, rest).await? {
-                return Err(beyond(rtype, *entry));
-            }
-        }
+        within::settle(tx, &self.judgements).await?;
         references::check(tx, &self.access, &self.references).await?;
         super::booking::settle(tx, app, &mut self).await?;
         if app.config.references.protect_delete {
             for (rtype, id, entry) in &self.deleted {
                 if let Some((by, by_id)) = resource::referrer(tx, rtype, id).await? {
-                    let referrer = nameable(tx, &self.access, &by, &by_id).await?;
+                    let referrer = within::nameable(tx, &self.access, &by, &by_id).await?;
                     let message = format!("{rtype}/{id} can't be deleted: {referrer} refers to it");
                     let error = Error::new(Kind::Conflict, message);
                     return Err(entry.map_or(error.clone(), |index| in_entry(error, index, false)));
@@ -98,25 +85,6 @@ impl Work {
             }
         }
         Ok(())
-    }
-}
-
-/// `Type/id` of what stands in the way, for those who may know of it.
-async fn nameable(tx: &mut Tx, access: &Access, rtype: &str, id: &str) -> Result<String, Error> {
-    let unnamed = "another resource".to_owned();
-    let Some(rt) = resource_type(rtype) else { return Ok(unnamed) };
-    let Ok(permit) = access.permit(Right::Read, rt) else { return Ok(unnamed) };
-    let found = resource::find(tx, &permit, rt, id).await?;
-    Ok(found.map_or(unnamed, |_| format!("{rtype}/{id}")))
-}
-
-/// 403 for a resource that would not be within what its writer may write.
-fn beyond(rtype: &ResourceType, entry: Option<usize>) -> Error {
-    let message = format!("This {} would not be one that you may write", rtype.name);
-    let error = Error::new(Kind::Forbidden, message);
-    match entry {
-        Some(index) => in_entry(error, index, true),
-        None => error,
     }
 }
 
@@ -195,29 +163,10 @@ async fn create(
     if let Some(query) = if_none_exist
         && let Some(instance) = matching(tx, app, &work.access, rtype, query).await?
     {
-        return matched(tx, &work.access, &instance).await;
+        return within::matched(tx, &work.access, &instance).await;
     }
     let id = new_id.unwrap_or_else(|| app.clock.new_id());
     store_version(tx, app, work, &permit, &Instance { rtype, id }, None, body, Method::Post).await
-}
-
-/// The answer to a create whose condition found a resource: the resource itself, if it may be read.
-async fn matched(tx: &mut Tx, access: &Access, instance: &Instance) -> Result<Answer, Error> {
-    let rtype = instance.rtype;
-    let known = Permit::of_server("version of a match");
-    let missing = || Error::not_found(rtype.name, &instance.id);
-    let current = resource::find(tx, &known, rtype, &instance.id).await?.ok_or_else(missing)?;
-    let readable = match access.permit(Right::Read, rtype) {
-        Ok(permit) => resource::find(tx, &permit, rtype, &instance.id).await?,
-        Err(_) => None,
-    };
-    Ok(Answer {
-        status: 200,
-        resource: readable.map(|stored| Bytes::from(stored.body)),
-        version: Some(Version { vid: current.vid, updated_us: current.updated_us }),
-        location: Some(location(rtype, &instance.id, current.vid)),
-        issues: Vec::new(),
-    })
 }
 
 /// The one resource that matches, under a lock that makes equal searches run one after the other.
@@ -274,30 +223,9 @@ async fn update(
     check_conditions(current.as_ref(), conditions)?;
     let permit = match current.as_ref().filter(|stored| !stored.deleted) {
         Some(_) => permit,
-        None => permit_under_id(work, &permit, &instance, chosen_here)?,
+        None => within::permit_under_id(work, &permit, &instance, chosen_here)?,
     };
     store_version(tx, app, work, &permit, &instance, current, body, Method::Put).await
-}
-
-/// The permit to create a resource by an update. An id of the client's choice is for those only who may know
-/// of every resource: to others a taken id and a free one must look the same.
-///
-/// # Errors
-/// 404 as for any resource that is not there.
-fn permit_under_id(
-    work: &Work,
-    update: &Permit,
-    instance: &Instance,
-    chosen_here: bool,
-) -> Result<Permit, Error> {
-    let create = work.access.permit_upsert(instance.rtype);
-    if chosen_here {
-        return Ok(create?);
-    }
-    match create {
-        Ok(create) if create.filter().is_none() && update.filter().is_none() => Ok(create),
-        _ => Err(Error::not_found(instance.rtype.name, &instance.id)),
-    }
 }
 
 fn check_id(said: Option<&str>, id: &str) -> Result<(), Error> {
@@ -378,7 +306,8 @@ async fn patch_resource(
         Body::Empty => return Err(Error::bad_request("A patch is needed in the body")),
     };
     check_resource(app, instance.rtype, &new)?;
-    store_version(tx, app, work, &permit, &instance, Some(current), new, Method::Patch).await
+    let answer = store_version(tx, app, work, &permit, &instance, Some(current), new, Method::Patch).await?;
+    within::readable(tx, &work.access, &instance, answer).await
 }
 
 /// `DELETE Type/id`, `DELETE Type?query`
@@ -435,9 +364,7 @@ pub(super) async fn store_version(
         work.references.extend(references::pending(rtype.name, &body, old.as_ref(), work.entry));
     }
     // Before anything is told of what the body refers to.
-    if matches!(permit.judge(rtype, &body), Judged::Fails) {
-        return Err(beyond(rtype, None));
-    }
+    within::before(app, work.now, permit, rtype, old.as_ref(), &body)?;
     let typed = typed::prepare(tx, app, work, instance, live, old.as_ref(), &mut body).await?;
 
     let at_us = current.as_ref().map_or(work.now, |stored| work.now.max(stored.updated_us));
@@ -453,11 +380,7 @@ pub(super) async fn store_version(
         }
         None => resource::insert(tx, permit, new).await?,
     };
-    match permit.judge(rtype, &body) {
-        Judged::Holds => {}
-        Judged::Fails => return Err(beyond(rtype, None)),
-        Judged::Depends(rest) => work.judgements.push(Judgement { rtype, rid, rest, entry: work.entry }),
-    }
+    within::after(work, permit, rtype, rid, &body)?;
     index::write(tx, rid, rtype, old.as_ref(), Some(&body)).await?;
     typed::put(tx, work, instance, rid, live.is_some(), typed).await?;
     Ok(Answer {
@@ -484,7 +407,7 @@ pub(super) fn parse(stored: &Stored) -> Result<Value, Error> {
         .map_err(|e| Error::internal(format!("a stored body is not JSON: {e}")))
 }
 
-fn location(rtype: &ResourceType, id: &str, vid: i64) -> String {
+pub(super) fn location(rtype: &ResourceType, id: &str, vid: i64) -> String {
     format!("{}/{id}/_history/{vid}", rtype.name)
 }
 

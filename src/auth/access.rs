@@ -169,7 +169,7 @@ impl Access {
                     Some(Limit::Nothing) => return None,
                     Some(Limit::Where(condition)) => Some(condition),
                 };
-                Some(Clause { limit, view: grant.view })
+                Some(Clause { limit, view: grant.view, cutoff: grant.cutoff })
             }));
         }
         if clauses.is_empty() { Err(denied_by_role(act, rtype)) } else { Ok(clauses) }
@@ -186,7 +186,7 @@ impl Access {
             return reach;
         }
         let Some(condition) = filter::granular(rtype, &scope.filter) else { return Vec::new() };
-        let granular = Clause { limit: Some(condition), view: None };
+        let granular = Clause { limit: Some(condition), ..Clause::default() };
         reach.iter().map(|clause| clause.and(&granular)).collect()
     }
 
@@ -202,7 +202,7 @@ impl Access {
                 Some(Limit::Nothing) => return None,
                 Some(Limit::Where(condition)) => Some(condition),
             };
-            Some(Clause { limit, view: grant.view })
+            Some(Clause { limit, view: grant.view, cutoff: grant.cutoff })
         });
         clauses.collect()
     }

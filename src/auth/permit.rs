@@ -33,6 +33,8 @@ pub(super) struct Clause {
     pub(super) limit: Option<Condition>,
     /// Everything when absent.
     pub(super) view: Option<View>,
+    /// Whether it ends some time before the appointment begins.
+    pub(super) cutoff: bool,
 }
 
 impl Clause {
@@ -43,7 +45,7 @@ impl Clause {
             (Some(one), Some(two)) => Some(Condition::All(vec![one.clone(), two.clone()])),
         };
         // Two views of one type are the same view: each type has at most one.
-        Self { limit, view: self.view.or(other.view) }
+        Self { limit, view: self.view.or(other.view), cutoff: self.cutoff || other.cutoff }
     }
 }
 
@@ -71,7 +73,7 @@ impl Permit {
 
     /// What any of the clauses allows of one type; there is at least one.
     pub(super) fn of(rtype: &'static ResourceType, clauses: Vec<Clause>) -> Self {
-        if clauses.iter().any(|clause| clause.limit.is_none() && clause.view.is_none()) {
+        if clauses.iter().any(|c| c.limit.is_none() && c.view.is_none() && !c.cutoff) {
             return Self::whole(rtype);
         }
         let limits: Option<Vec<Condition>> = clauses.iter().map(|clause| clause.limit.clone()).collect();
@@ -100,6 +102,11 @@ impl Permit {
             // No rule and no scope asks for `ap`, so the time does not matter.
             Some(filter) => judge(filter, rtype, body, 0),
         }
+    }
+
+    /// Whether it ends some time before the appointment begins.
+    pub fn ends_at_cutoff(&self) -> bool {
+        !self.clauses.is_empty() && self.clauses.iter().all(|clause| clause.cutoff)
     }
 
     /// Whether all that is within it is shown whole.

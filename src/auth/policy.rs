@@ -30,6 +30,8 @@ pub struct Grant {
     pub filter: Option<FilterKind>,
     /// Which part of them; all of it when absent.
     pub view: Option<View>,
+    /// Whether it ends some time before the appointment begins.
+    pub cutoff: bool,
 }
 
 /// What the rules say to one question.
@@ -136,7 +138,11 @@ impl Policy {
             if let Some(view) = view.filter(|view| super::view::elements(*view, target).is_none()) {
                 problems.push(format!("{text}: there is no view {} of {target}", view.code()));
             }
-            let grant = Grant { filter, view };
+            let cutoff = policy.annotation("until").is_some();
+            if cutoff && target != "Appointment" {
+                problems.push(format!("{text}: {target} has no time to be changed until"));
+            }
+            let grant = Grant { filter, view, cutoff };
             if !ruling.grants.contains(&grant) {
                 ruling.grants.push(grant);
             }
@@ -209,6 +215,7 @@ fn named(
                 "id" => true,
                 "filter" => FilterKind::from_code(value).is_some() && policy.effect() == Effect::Permit,
                 "view" => View::from_code(value).is_some() && policy.effect() == Effect::Permit,
+                "until" => value == "cutoff" && policy.effect() == Effect::Permit,
                 _ => false,
             };
             if !known {

@@ -42,6 +42,8 @@ fn obligations_are_those_of_the_table() {
     assert_eq!(read(Role::Patient, "Patient"), (Some("own"), None));
     assert_eq!(read(Role::Patient, "Slot"), (Some("public"), Some("free-busy")));
     assert_eq!(only(Role::Patient, Act::Create, "Appointment"), (Some("own-alone"), None));
+    let changes = policy.grants(Subject::Role(Role::Patient), Act::Update, "Appointment");
+    assert!(changes.iter().all(|grant| grant.cutoff) && !changes.is_empty());
     assert_eq!(read(Role::Scheduler, "Patient"), (None, Some("demographics")));
     assert_eq!(read(Role::Scheduler, "Appointment"), (Some("organization"), None));
     assert_eq!(read(Role::Scheduler, "Consent"), (None, Some("decision")));

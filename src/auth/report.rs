@@ -1,7 +1,7 @@
 //! The access rules for people: the table that they come to, and why an answer is what it is.
 
-use super::policy::{Policy, types};
-use super::rule::{Act, Area, FilterKind, Subject, View};
+use super::policy::{Grant, Policy, types};
+use super::rule::{Act, Area, FilterKind, Subject};
 use std::fmt::Write as _;
 
 /// The five acts that the table shows by their letters.
@@ -26,10 +26,11 @@ pub fn table(policy: &Policy) -> String {
 /// The lines of one role and type: acts that are tied to the same obligations stand together.
 fn lines(policy: &Policy, subject: Subject, name: &'static str) -> Vec<(String, String)> {
     let mut lines: Vec<(String, String)> = Vec::new();
-    let mut add = |act: &str, filter: Option<FilterKind>, view: Option<View>| {
-        let filter = filter.map(|kind| kind.code().to_owned());
-        let view = view.map(|view| format!("shows {}", view.code()));
-        let tied = filter.into_iter().chain(view).collect::<Vec<_>>().join(", ");
+    let mut add = |act: &str, grant: &Grant| {
+        let filter = grant.filter.map(|kind| kind.code().to_owned());
+        let cutoff = grant.cutoff.then(|| "until cutoff".to_owned());
+        let view = grant.view.map(|view| format!("shows {}", view.code()));
+        let tied = filter.into_iter().chain(cutoff).chain(view).collect::<Vec<_>>().join(", ");
         match lines.iter_mut().find(|(_, other)| *other == tied) {
             Some((acts, _)) => acts.push_str(act),
             None => lines.push((act.to_owned(), tied)),
@@ -37,12 +38,12 @@ fn lines(policy: &Policy, subject: Subject, name: &'static str) -> Vec<(String, 
     };
     for (act, letter) in LETTERS {
         for grant in policy.grants(subject, act, name) {
-            add(&letter.to_string(), grant.filter, grant.view);
+            add(&letter.to_string(), grant);
         }
     }
     for act in [Act::Override, Act::Audit] {
         for grant in policy.grants(subject, act, name) {
-            add(&format!(" {}", act.code()), grant.filter, grant.view);
+            add(&format!(" {}", act.code()), grant);
         }
     }
     lines
@@ -81,6 +82,9 @@ pub fn explain(policy: &Policy, subject: &str, act: &str, name: &str) -> Result<
     for grant in &ruling.grants {
         if let Some(filter) = grant.filter {
             let _ = writeln!(out, "  Only: {}.", meaning(filter));
+        }
+        if grant.cutoff {
+            let _ = writeln!(out, "  Only until booking.patient_cutoff before the appointment begins.");
         }
         if let Some(view) = grant.view {
             let _ = writeln!(out, "  Shows only: {}.", view.code());

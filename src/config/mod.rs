@@ -244,6 +244,9 @@ pub struct Booking {
     /// The longest hold that a client may ask for.
     #[serde(deserialize_with = "units::duration")]
     pub hold_max: Duration,
+    /// How long before an appointment begins patients can no longer change or cancel it themselves.
+    #[serde(deserialize_with = "units::duration")]
+    pub patient_cutoff: Duration,
 }
 
 /// `[idempotency]`

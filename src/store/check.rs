@@ -1,8 +1,9 @@
 //! Reads for `slotwright check`: does the ledger agree with the appointments, and history with both?
 
-use super::StoreError;
 use super::db::{Row, Tx, statements};
+use super::{StoreError, visible};
 use crate::args;
+use crate::auth::Permit;
 
 statements! {
     OVERLAPS = "SELECT a.actor, a.party, b.party, a.start_us, a.end_us, b.start_us, b.end_us FROM actor_claim a \
@@ -112,7 +113,12 @@ fn version(row: &Row) -> Result<String, StoreError> {
 }
 
 /// The next live Appointments after an internal key.
-pub async fn appointments(tx: &mut Tx, after: i64) -> Result<Vec<AppointmentRow>, StoreError> {
+pub async fn appointments(
+    tx: &mut Tx,
+    permit: &Permit,
+    after: i64,
+) -> Result<Vec<AppointmentRow>, StoreError> {
+    visible::whole(permit, "Appointment")?;
     let rows = tx.all(APPOINTMENTS, args![after]).await?;
     rows.iter()
         .map(|row| {
@@ -128,7 +134,8 @@ pub async fn appointments(tx: &mut Tx, after: i64) -> Result<Vec<AppointmentRow>
 }
 
 /// The next live Slots after an internal key.
-pub async fn slots(tx: &mut Tx, after: i64) -> Result<Vec<SlotRow>, StoreError> {
+pub async fn slots(tx: &mut Tx, permit: &Permit, after: i64) -> Result<Vec<SlotRow>, StoreError> {
+    visible::whole(permit, "Slot")?;
     let rows = tx.all(SLOTS, args![after]).await?;
     rows.iter()
         .map(|row| {

@@ -33,9 +33,9 @@ pub(super) struct Compiler<'p> {
     /// For `ap`.
     now: Micros,
     /// What may be found.
-    permits: &'p SearchPermit,
+    pub(super) permits: &'p SearchPermit,
     /// Whether a filter of `permits` is being written, which may look at all there is.
-    filtering: bool,
+    pub(super) filtering: bool,
 }
 
 /// A row of the index that passes a test.
@@ -143,41 +143,7 @@ impl<'p> Compiler<'p> {
         Selection { about, from, filter: parts.join(" AND ") }
     }
 
-    /// What keeps a resource of one of several types, found by other means, within the permits.
-    pub(super) fn guard(&mut self, types: &[&'static ResourceType], alias: &str) -> Vec<String> {
-        let mut parts = Vec::new();
-        for rt in types {
-            let not = format!("{alias}.type <> '{}'", rt.name);
-            if !self.allows(rt) {
-                parts.push(not);
-            } else if let Some(filter) = self.filter_of(rt) {
-                let there = self.filter(|c| {
-                    let there = c.select(&[*rt], std::slice::from_ref(filter), false);
-                    format!("SELECT {}.rid FROM {} WHERE {}", there.about.alias, there.from, there.filter)
-                });
-                parts.push(format!("({not} OR {alias}.rid IN ({there}))"));
-            }
-        }
-        parts
-    }
-
-    fn allows(&self, rt: &ResourceType) -> bool {
-        self.filtering || self.permits.allows(rt.name)
-    }
-
-    fn filter_of(&self, rt: &ResourceType) -> Option<&'p Condition> {
-        if self.filtering { None } else { self.permits.filter(rt.name) }
-    }
-
-    /// Writes a filter.
-    fn filter(&mut self, write: impl FnOnce(&mut Self) -> String) -> String {
-        let before = std::mem::replace(&mut self.filtering, true);
-        let text = write(self);
-        self.filtering = before;
-        text
-    }
-
-    fn condition(&mut self, about: &About<'_>, condition: &Condition, driver: bool) -> String {
+    pub(super) fn condition(&mut self, about: &About<'_>, condition: &Condition, driver: bool) -> String {
         match condition {
             Condition::Param(param, test) => self.param(about, param, test, driver),
             Condition::Missing(param, missing) => self.missing(about, param, *missing),

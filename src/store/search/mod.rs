@@ -7,6 +7,7 @@
 mod condition;
 mod driver;
 mod gather;
+mod guard;
 mod include;
 mod order;
 mod sql;

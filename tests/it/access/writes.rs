@@ -1,9 +1,10 @@
 //! Writes: judged by what was there and by what would be.
 
 use super::world::{self, Side};
-use crate::support::{Reply, TestApp, both_engines, clinic};
+use crate::support::{Database, Engine, Reply, TestApp, both_engines, clinic};
 use reqwest::Method;
 use serde_json::{Value, json};
+use slotwright::clock::Clock;
 
 const APP: &str = "patient/*.cruds";
 
@@ -61,7 +62,11 @@ both_engines! {
         assert_eq!(app.get("Appointment/out-appointment").await.version(), 1);
         assert_eq!(app.get(&path).await.version(), 2);
         // Cancelling is theirs.
-        ann.patch(&path, &patch).await.is(200);
+        assert_eq!(ann.patch(&path, &patch).await.is(200).text("/status"), "cancelled");
+        // Who may change and not read is not shown what the change leaves.
+        let blind = world::patient(&app, "patient/Appointment.u").await;
+        let noted = blind.patch(&path, &json!([{ "op": "add", "path": "/comment", "value": "x" }])).await.is(200);
+        assert!(!text(&noted).contains("participant"), "{noted}");
     }
 
     async fn patients_book_for_themselves_alone(app: TestApp) {
@@ -191,5 +196,22 @@ both_engines! {
         let by = app.post("Provenance", &target).await.is(201).id().to_owned();
         let refused = scheduler.delete(&format!("Schedule/{id}")).await.is(409);
         assert!(!text(&refused).contains(&by), "{refused}");
+    }
+}
+
+both_engines! {
+    async fn patients_change_appointments_in_good_time(engine: Engine) {
+        let database = Database::create(engine).await;
+        let clock = Clock::fixed("2031-03-03T08:00:00Z".parse::<jiff::Timestamp>().unwrap().as_microsecond());
+        let settings = [("SLOTWRIGHT_BOOKING__PATIENT_CUTOFF", "2h")];
+        let app = TestApp::start_with(database, clock, &settings).await;
+        world::build(&app).await;
+        let ann = world::patient(&app, APP).await;
+        let cancel = json!([{ "op": "replace", "path": "/status", "value": "cancelled" }]);
+        let late = ann.patch("Appointment/in-appointment", &cancel).await.is(422);
+        assert_eq!(late.text("/issue/0/code"), "business-rule");
+        let id = ann.post("Appointment", &own("booked", "10:01")).await.is(201).id().to_owned();
+        ann.patch(&format!("Appointment/{id}"), &cancel).await.is(200);
+        app.patch("Appointment/in-appointment", &cancel).await.is(200);
     }
 }
