@@ -5,6 +5,7 @@ mod backend;
 mod bearer;
 mod discovery;
 mod flow;
+mod journey;
 mod jwks_url;
 mod launch;
 mod libraries;

@@ -1,7 +1,7 @@
 //! Pages: signing in, consent, apps with access, the account.
 
 mod account;
-mod browser;
+pub mod browser;
 mod consent;
 mod forms;
 mod lockout;
