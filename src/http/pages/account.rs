@@ -134,7 +134,7 @@ async fn change_language(visit: &Visit, body: Body) -> Result<Response, PageErro
     let form = visit.form(body).await?;
     let live = visit.live.as_ref().ok_or_else(|| PageError::sign_in_first(HERE, false))?;
     let wanted = form.text("language");
-    let known = LANGUAGES.iter().any(|language| language.to_string() == wanted);
+    let known = LANGUAGES.iter().any(|language| *language == wanted);
     if !known && !wanted.is_empty() {
         return Err(Refusal::Malformed.into());
     }

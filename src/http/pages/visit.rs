@@ -104,15 +104,14 @@ impl Visit {
                 return Ok(());
             }
         }
-        self.binding = match self.cookie(Cookie::Form).filter(|cookie| cookie.len() == 43) {
-            Some(cookie) => cookie,
-            None => {
-                let random = self.http.app.clock.random_bytes::<32>();
-                let fresh = secret::written(&random.map_err(|error| PageError::broken(&error))?);
-                self.set(Cookie::Form, &fresh);
-                fresh
-            }
-        };
+        if let Some(cookie) = self.cookie(Cookie::Form).filter(|cookie| cookie.len() == 43) {
+            self.binding = cookie;
+            return Ok(());
+        }
+        let random = self.http.app.clock.random_bytes::<32>();
+        let fresh = secret::written(&random.map_err(|error| PageError::broken(&error))?);
+        self.set(Cookie::Form, &fresh);
+        self.binding = fresh;
         Ok(())
     }
 
