@@ -53,7 +53,9 @@ fn exists(name: &str) -> bool {
     if let Some(program) = name.strip_prefix("clients::") {
         // It counts only if it is run.
         let run = fs::read_to_string(root().join("tests/clients/run")).unwrap_or_default();
-        return root().join("tests/clients").join(program).exists() && run.contains(program);
+        let program = root().join("tests/clients").join(program);
+        let name = program.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        return program.exists() && run.contains(name);
     }
     match name.strip_prefix("unit::") {
         Some(name) => is_function(&root().join("src"), name),

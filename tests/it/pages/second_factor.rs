@@ -80,7 +80,7 @@ both_engines! {
         let mut browser = Browser::new(&app);
         browser.sign_in("ana").await;
         let (authenticator, _) = enrol(&app, &mut browser).await;
-        app.advance(Duration::from_secs(60));
+        app.advance(Duration::from_mins(1));
         let mut thief = half_way(&app).await;
         for _ in 0..4 {
             assert_eq!(give(&mut thief, "000000").await, 422);

@@ -33,6 +33,7 @@ both_engines! {
         let mut told = Vec::new();
         for (username, password) in [("ana", "wrong wrong wrong"), ("nobody", PASSWORD), ("off", PASSWORD)] {
             let mut browser = Browser::new(&app);
+            #[allow(clippy::disallowed_methods)] // A test may look at the clock on the wall.
             let started = Instant::now();
             let page = browser.try_sign_in(username, password).await.is(422);
             let text = page.html.replace(username, "NAME");
