@@ -99,5 +99,5 @@ apps-since = Access since
 apps-last-used = Last used
 apps-patient = Patient
 apps-revoke = Take the access back
-apps-revoke-app = Take the access of { $app } back
+apps-revoke-app = Take the access back: { $app }
 apps-revoked = The access was taken back. It ended at once.

@@ -99,5 +99,5 @@ apps-since = Acceso desde
 apps-last-used = Último uso
 apps-patient = Paciente
 apps-revoke = Retirar el acceso
-apps-revoke-app = Retirar el acceso de { $app }
+apps-revoke-app = Retirar el acceso: { $app }
 apps-revoked = Se ha retirado el acceso. Terminó en el acto.

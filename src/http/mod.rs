@@ -3,6 +3,7 @@
 //! A request passes `edge` (id, span, deadline), reaches the handler of its route, and comes back as an
 //! answer or an OperationOutcome, never as nothing.
 
+mod admin;
 mod bearer;
 mod body;
 mod cors;
@@ -120,7 +121,7 @@ pub fn routes() -> Vec<RouteInfo> {
         fhir("/fhir/", "Bundles, system search"),
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
-    [ROUTES, pages::ROUTES, oauth::ROUTES].concat()
+    [ROUTES, pages::ROUTES, oauth::ROUTES, admin::ROUTES].concat()
 }
 
 /// The OpenAPI description of every route.

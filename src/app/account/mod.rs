@@ -9,6 +9,7 @@ mod second_factor;
 mod session;
 mod sign_in;
 
+pub use crate::store::account::{Account, Grant};
 pub use apps::{AuthorisedApp, apps, revoke};
 pub use attempt::Origin;
 pub use manage::{

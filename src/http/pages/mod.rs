@@ -8,7 +8,7 @@ mod forms;
 mod patients;
 mod scope_words;
 pub(super) mod sign_in;
-mod visit;
+pub(super) mod visit;
 mod words;
 
 use about::style;

@@ -11,7 +11,7 @@ use crate::http::peer;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, ORIGIN, SET_COOKIE};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ const DEVICE_AGE: u64 = 365 * 24 * 3600;
 
 /// Cookies of ours, by their names without the prefix that https gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cookie {
+pub(in crate::http) enum Cookie {
     /// Who is signed in.
     Session,
     /// A sign-in that waits for its second factor.
@@ -60,7 +60,7 @@ impl Cookie {
 }
 
 /// One request to a page.
-pub(super) struct Visit {
+pub(in crate::http) struct Visit {
     pub(super) http: Shared,
     parts: Parts,
     pub(super) words: Words,
@@ -93,6 +93,44 @@ impl Visit {
         }
     }
 
+    /// A request to something that is no page: nobody is recognised yet.
+    pub(in crate::http) fn bare(http: Shared, request: Request) -> (Self, Body) {
+        let from = network(peer::address(&request, &http.app.config.server));
+        let (parts, body) = request.into_parts();
+        let words = Words::choose(None, None);
+        (
+            Self {
+                http,
+                parts,
+                words,
+                live: None,
+                binding: String::new(),
+                from,
+                set: Vec::new(),
+                label: "none",
+            },
+            body,
+        )
+    }
+
+    /// The request's headers.
+    pub(in crate::http) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// What the edge left with the request.
+    pub(in crate::http) fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.parts.extensions.get()
+    }
+
+    /// Whether this is JSON that was not sent by a page of another site: what a form can't send, and what a
+    /// script of another site must ask leave for.
+    pub(in crate::http) fn is_json_from_here(&self) -> bool {
+        let kind = header(&self.parts.headers, &CONTENT_TYPE).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json") && self.is_from_here()
+    }
+
     async fn recognise(&mut self) -> Result<(), PageError> {
         if let Some(cookie) = self.cookie(Cookie::Session) {
             self.live = account::session_of(&self.http.app, &cookie).await?;
@@ -120,7 +158,7 @@ impl Visit {
     }
 
     /// The value of one of our cookies.
-    pub(super) fn cookie(&self, cookie: Cookie) -> Option<String> {
+    pub(in crate::http) fn cookie(&self, cookie: Cookie) -> Option<String> {
         let name = cookie.name(self.https());
         let all = self.parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -145,14 +183,14 @@ impl Visit {
     }
 
     /// A parameter of the URL.
-    pub(super) fn query(&self, name: &str) -> Option<String> {
+    pub(in crate::http) fn query(&self, name: &str) -> Option<String> {
         let query = self.parts.uri.query().unwrap_or_default();
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         pairs.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
     }
 
     /// A segment of the path, counted from 0.
-    pub(super) fn segment(&self, index: usize) -> String {
+    pub(in crate::http) fn segment(&self, index: usize) -> String {
         let segment = self.parts.uri.path().trim_start_matches('/').split('/').nth(index);
         percent_encoding::percent_decode_str(segment.unwrap_or_default()).decode_utf8_lossy().into_owned()
     }

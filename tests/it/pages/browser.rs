@@ -4,6 +4,7 @@ use crate::support::TestApp;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use secrecy::SecretString;
+use serde_json::Value;
 use slotwright::app::account::{self, NewAccount};
 use slotwright::auth::principal::{Role, RoleGrant};
 use std::collections::BTreeMap;
@@ -60,7 +61,9 @@ impl Browser {
             request = request.header(*name, value);
         }
         if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+            let json = body.starts_with('{') || body.starts_with('[');
+            let kind = if json { "application/json" } else { "application/x-www-form-urlencoded" };
+            request = request.header(CONTENT_TYPE, kind).body(body);
         }
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -89,6 +92,12 @@ impl Browser {
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Sends JSON; the status and what came back.
+    pub async fn json(&mut self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+        let page = self.send(method, path, Some(body.to_string())).await;
+        (page.status, serde_json::from_str(&page.html).unwrap_or_default())
     }
 
     /// Loads `page` and sends the form that goes to `action` with the page's hidden fields and these.

@@ -180,6 +180,23 @@ both_engines! {
         assert_eq!(grants(&app, &sam).await.swap_remove(0).patient.as_deref(), Some("pat-2"));
     }
 
+    async fn whoever_may_see_no_patient_can_choose_none(app: TestApp) {
+        clinic::seed(&app).await;
+        account(&app, "carl", &[Role::Compliance], None).await;
+        account(&app, "ada", &[Role::Administrator], None).await;
+        account(&app, "nora", &[], None).await;
+        for username in ["carl", "ada", "nora"] {
+            let id = request(&app, Ask::default()).await;
+            let picker = format!("/pick-patient/{id}");
+            let mut browser = Browser::new(&app);
+            browser.sign_in(username).await;
+            let page = browser.fill(&picker, &picker, &[("name", "test")]).await;
+            assert!(page.status == 403 && !page.says("pat-1"), "{username}: {}", page.html);
+            let page = browser.get(&format!("/consent/{id}?patient=pat-1")).await;
+            assert!(page.status == 403 && !page.says("pat-1 Test"), "{username}: {}", page.html);
+        }
+    }
+
     async fn a_patient_can_not_choose_another(app: TestApp) {
         clinic::seed(&app).await;
         account(&app, "ana", &[Role::Patient], Some("Patient/pat-1")).await;

@@ -2,6 +2,8 @@
 
 mod account;
 pub mod browser;
+mod admin;
+mod browser;
 mod consent;
 mod forms;
 mod lockout;
