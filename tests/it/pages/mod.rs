@@ -1,9 +1,8 @@
 //! Pages: signing in, consent, apps with access, the account.
 
 mod account;
-pub mod browser;
 mod admin;
-mod browser;
+pub mod browser;
 mod consent;
 mod forms;
 mod lockout;
