@@ -147,13 +147,11 @@ impl Access {
             Some(("RelatedPerson", _)) | None => context,
             Some(_) => None,
         };
-        let clinician = grant.is_some_and(|grant| grant.role == Role::Clinician);
         Facts {
             own,
             context,
             staff: user.filter(|(rtype, _)| rtype.starts_with("Practitioner")),
             organization: grant.and_then(|grant| grant.organization.as_deref()),
-            break_glass: principal.break_glass.as_ref().filter(|_| clinician),
         }
     }
 

@@ -178,7 +178,6 @@ impl Unproved<'_> {
             fhir_user,
             patient: patient.or(own),
             scopes: Some(scopes(self.read.text("scope"), trusted, machine)),
-            break_glass: None,
             token: short(self.read.text("jti")).map(str::to_owned),
         })
     }
@@ -236,5 +235,4 @@ fn short(text: Option<&str>) -> Option<&str> {
 }
 
 #[cfg(test)]
-#[path = "external_tests.rs"]
 mod tests;

@@ -1,6 +1,5 @@
 //! The filters that rules name (`@filter`), as search conditions.
 
-use super::principal::BreakGlass;
 use super::rule::FilterKind;
 use super::view::STAFF;
 use crate::fhir::registry::{ResourceType, resource_type};
@@ -17,8 +16,6 @@ pub(super) struct Facts<'a> {
     pub(super) staff: Option<(&'a str, &'a str)>,
     /// Logical id of the organisation that the role is limited to.
     pub(super) organization: Option<&'a str>,
-    /// Emergency access.
-    pub(super) break_glass: Option<&'a BreakGlass>,
 }
 
 /// Which resources a filter leaves.
@@ -45,7 +42,6 @@ pub(super) fn suits(kind: FilterKind, rt: &'static ResourceType) -> bool {
         context: Some("1"),
         staff: Some(("Practitioner", "1")),
         organization: Some("1"),
-        break_glass: None,
     };
     matches!(limit(kind, rt, facts), Limit::Where(_))
 }
@@ -61,12 +57,7 @@ pub(super) fn limit(kind: FilterKind, rt: &'static ResourceType, facts: Facts<'_
             None => Limit::Everything,
             Some(id) => of_organization(rt, id).into(),
         },
-        FilterKind::Treated => {
-            let treated = facts.staff.and_then(|(rtype, id)| treated(rt, &Me::new(rtype, id)?));
-            let glass = facts.break_glass.and_then(|glass| compartment(rt, &glass.patient));
-            let mut ways: Vec<Condition> = treated.into_iter().chain(glass).collect();
-            if ways.len() > 1 { Limit::Where(Condition::Either(ways)) } else { ways.pop().into() }
-        }
+        FilterKind::Treated => facts.staff.and_then(|(rtype, id)| treated(rt, &Me::new(rtype, id)?)).into(),
     }
 }
 

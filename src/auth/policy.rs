@@ -270,5 +270,4 @@ fn unspoken(policies: &PolicySet) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "policy_tests.rs"]
 mod tests;

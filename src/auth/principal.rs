@@ -70,15 +70,6 @@ pub enum Who {
     Sandbox,
 }
 
-/// Emergency access to one patient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BreakGlass {
-    /// Logical id of the Patient.
-    pub patient: String,
-    /// Why, in the clinician's words.
-    pub reason: String,
-}
-
 /// Who makes a request, and what they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -94,8 +85,6 @@ pub struct Principal {
     pub patient: Option<String>,
     /// SMART scopes of the token; none: not limited by scopes (our own pages and work).
     pub scopes: Option<Scopes>,
-    /// An emergency, declared and recorded.
-    pub break_glass: Option<BreakGlass>,
     /// `jti` of the token.
     pub token: Option<String>,
 }
@@ -127,7 +116,6 @@ impl Default for Principal {
             fhir_user: None,
             patient: None,
             scopes: Some(Scopes::default()),
-            break_glass: None,
             token: None,
         }
     }

@@ -22,11 +22,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let text = error.to_string();
         match &error {
-            sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::WorkerCrashed => Self::Unavailable(text),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(text),
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
                 // SQLite: SQLITE_BUSY and its extensions.

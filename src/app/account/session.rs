@@ -79,7 +79,6 @@ pub fn principal(live: &Live) -> Principal {
         fhir_user,
         patient,
         scopes: None,
-        break_glass: None,
         token: None,
     }
 }

@@ -121,7 +121,6 @@ pub async fn principal(app: &App, bases: &[&str], token: &str) -> Result<Princip
             .and_then(|user| user.split_once('/').map(|(rtype, id)| (rtype.to_owned(), id.to_owned()))),
         patient: claims.patient,
         scopes: Some(Scopes::parse(&claims.scope)),
-        break_glass: None,
         token: Some(claims.jti),
     })
 }
