@@ -33,7 +33,10 @@ enum Command {
     /// Serve the FHIR endpoint until SIGTERM or Ctrl-C
     Serve(Settings),
     /// Serve a made-up clinic to try things with
+    #[command(args_conflicts_with_subcommands = true)]
     Sandbox {
+        #[command(subcommand)]
+        command: Option<SandboxCommand>,
         #[command(flatten)]
         options: sandbox::Options,
         #[command(flatten)]
@@ -64,6 +67,18 @@ enum Command {
     /// Look after accounts and roles
     #[command(subcommand)]
     User(user::UserCommand),
+}
+
+/// What to do with a sandbox that runs.
+#[derive(Debug, Subcommand)]
+enum SandboxCommand {
+    /// Print an access token of the running sandbox, for curl and scripts
+    Token {
+        #[command(flatten)]
+        options: sandbox::TokenOptions,
+        #[command(flatten)]
+        settings: Settings,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +122,13 @@ impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(settings) => serve(settings.load()?).await,
-            Self::Sandbox { options, settings } => Ok(sandbox::run(options, settings.load()?).await?),
+            Self::Sandbox { command: Some(SandboxCommand::Token { options, settings }), .. } => {
+                println!("{}", sandbox::token(options, settings.load()?).await?.expose_secret());
+                Ok(())
+            }
+            Self::Sandbox { command: None, options, settings } => {
+                Ok(sandbox::run(options, settings.load()?).await?)
+            }
             Self::Check(settings) => check(settings.load()?).await,
             Self::Client(command) => command.run().await,
             Self::Key(command) => command.run(),

@@ -7,12 +7,17 @@ pub fn is_challenge(text: &str) -> bool {
     text.len() == 43 && super::jws::from_base64url(text).is_some_and(|bytes| bytes.len() == 32)
 }
 
+/// The S256 challenge of a verifier (RFC 7636 §4.2).
+pub fn challenge(verifier: &str) -> String {
+    secret::fingerprint(verifier)
+}
+
 /// Whether `verifier` is well formed (RFC 7636 §4.1) and belongs to `challenge`.
 pub fn fits(verifier: &str, challenge: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (43..=128).contains(&verifier.len())
         && verifier.bytes().all(unreserved)
-        && secret::equal(&secret::fingerprint(verifier), challenge)
+        && secret::equal(&self::challenge(verifier), challenge)
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ pub async fn banner(app: &App, origin: &str, filled: Filled) -> Result<String, E
     let names: Vec<&str> = PEOPLE.iter().map(|person| person.username).collect();
     let _ = writeln!(out, "Sign in at    {origin}/sign-in  as {}", names.join(", "));
     let _ = writeln!(out, "with password {PASSWORD}\n");
+    let _ = writeln!(out, "A token for a role, instead of everything (here or with --data DIRECTORY):");
+    let _ = writeln!(
+        out,
+        "slotwright sandbox token --role system|scheduler|clinician|patient|compliance|admin\n"
+    );
     match free_slot(app, &base).await? {
         Some(slot) => out.push_str(&commands(&base, &slot)),
         None => out.push_str("No slot is free any more: start again with --reset.\n"),

@@ -7,12 +7,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, accounts, banner, fill, reset};
+use super::running::Running;
+use super::{Error, accounts, banner, clients, fill, reset};
 use crate::app::App;
 use crate::app::oauth::keys;
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::{http, telemetry, worker};
+
+/// Where a sandbox keeps its data unless told otherwise.
+pub(super) const DATA: &str = "./data/sandbox";
 
 /// What the command line says.
 #[derive(Debug, Args)]
@@ -21,7 +25,7 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// Directory of the SQLite database
-    #[arg(long, value_name = "DIRECTORY", default_value = "./data/sandbox")]
+    #[arg(long, value_name = "DIRECTORY", default_value = DATA)]
     data: PathBuf,
     /// A PostgreSQL database to use instead: postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(long, value_name = "URL")]
@@ -36,9 +40,11 @@ pub struct Options {
 /// # Errors
 /// When the address or the database can't be used.
 pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
+    // Other commands may look for it from elsewhere.
+    let data = std::path::absolute(&options.data)?;
     let url = match options.database {
         Some(url) => url,
-        None => sqlite_url(&options.data)?,
+        None => sqlite_url(&data)?,
     };
     if options.reset {
         reset(&url).await?;
@@ -61,8 +67,10 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     telemetry::start(&config.log).map_err(|error| Error::Io(io::Error::other(error.to_string())))?;
     // First of all the port: nobody wants to hear that it is taken after a long load.
     let listener = http::bind_loopback(config.server.listen).await?;
-    let origin = format!("http://{}", listener.local_addr()?);
-    config.auth.keys = options.data.join("keys");
+    config.server.listen = listener.local_addr()?;
+    let origin = format!("http://{}", config.server.listen);
+    let running = Running { listens: config.server.listen, database: config.database.url.clone() };
+    config.auth.keys = data.join("keys");
     let clock = Clock::system();
     if keys::list(&config.auth.keys, clock.now())?.is_empty() {
         keys::create(&config.auth.keys, clock.now())?;
@@ -71,6 +79,8 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     app.keys.check()?;
     let filled = fill(&app).await?;
     accounts::make(&app).await?;
+    clients::make(&app).await?;
+    let _notice = running.announce(&data)?;
     println!("{}", banner(&app, &origin, filled).await?);
     let worker = tokio::spawn(worker::run(app.clone()));
     let served = http::serve(app, listener, http::interrupted()).await;

@@ -6,21 +6,25 @@
 mod accounts;
 mod banner;
 mod calendar;
+mod clients;
 mod clinic;
 mod command;
 mod data;
 mod dice;
 mod load;
 mod people;
+mod running;
 mod staff;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use accounts::{PASSWORD, PEOPLE, Person};
 pub use banner::banner;
 pub use clinic::{clinic, zone};
 pub use command::{Options, run};
 pub use load::{Filled, fill};
+pub use token::{TokenError, TokenOptions, token};
 
 use crate::store::StoreError;
 use crate::store::sandbox::{Wiped, wipe};
@@ -67,6 +71,9 @@ pub enum Error {
     /// An account of the sandbox can't be made.
     #[error("the sandbox's accounts: {0}")]
     Account(#[from] crate::app::account::AccountError),
+    /// There is no token to give.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The database failed.
     #[error("database: {0}")]
     Store(#[from] StoreError),

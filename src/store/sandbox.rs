@@ -51,18 +51,47 @@ pub async fn wipe(url: &str, mark: &str) -> Result<Wiped, StoreError> {
     }
 }
 
+/// Whether the database at `url` keeps the setting `mark`. Nothing is made, not even tables.
+///
+/// # Errors
+/// When it can't be reached.
+pub async fn marked(url: &str, mark: &str) -> Result<bool, StoreError> {
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let mut connection = PgConnection::connect_with(&PgConnectOptions::from_str(url)?).await?;
+        let marked = postgres_marked(&mut connection, mark).await?;
+        connection.close().await?;
+        Ok(marked == Some(true))
+    } else {
+        let options = SqliteConnectOptions::from_str(url)?.create_if_missing(false);
+        Ok(options.get_filename().exists() && sqlite_marked(&options, mark).await?)
+    }
+}
+
+async fn sqlite_marked(options: &SqliteConnectOptions, mark: &str) -> Result<bool, StoreError> {
+    let mut connection = SqliteConnection::connect_with(options).await?;
+    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE name = 'setting'");
+    let ours = tables.fetch_optional(&mut connection).await?.is_some();
+    let marked = ours && sqlx::query(MARKED).bind(mark).fetch_optional(&mut connection).await?.is_some();
+    connection.close().await?;
+    Ok(marked)
+}
+
+/// None: no tables of ours are there.
+async fn postgres_marked(connection: &mut PgConnection, mark: &str) -> Result<Option<bool>, StoreError> {
+    let tables = sqlx::query("SELECT 1 WHERE to_regclass('setting') IS NOT NULL");
+    if tables.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(sqlx::query(MARKED).bind(mark).fetch_optional(connection).await?.is_some()))
+}
+
 async fn wipe_sqlite(url: &str, mark: &str) -> Result<Wiped, StoreError> {
     let options = SqliteConnectOptions::from_str(url)?.create_if_missing(false);
     let file = options.get_filename().to_path_buf();
     if !file.exists() {
         return Ok(Wiped::Nothing);
     }
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE name = 'setting'");
-    let ours = tables.fetch_optional(&mut connection).await?.is_some();
-    let marked = ours && sqlx::query(MARKED).bind(mark).fetch_optional(&mut connection).await?.is_some();
-    connection.close().await?;
-    if !marked {
+    if !sqlite_marked(&options, mark).await? {
         return Ok(Wiped::Refused);
     }
     for suffix in ["", "-wal", "-shm"] {
@@ -88,12 +117,10 @@ fn remove(file: &Path) -> Result<(), StoreError> {
 
 async fn wipe_postgres(url: &str, mark: &str) -> Result<Wiped, StoreError> {
     let mut connection = PgConnection::connect_with(&PgConnectOptions::from_str(url)?).await?;
-    let tables = sqlx::query("SELECT 1 WHERE to_regclass('setting') IS NOT NULL");
-    if tables.fetch_optional(&mut connection).await?.is_none() {
-        return Ok(Wiped::Nothing);
-    }
-    if sqlx::query(MARKED).bind(mark).fetch_optional(&mut connection).await?.is_none() {
-        return Ok(Wiped::Refused);
+    match postgres_marked(&mut connection, mark).await? {
+        None => return Ok(Wiped::Nothing),
+        Some(false) => return Ok(Wiped::Refused),
+        Some(true) => {}
     }
     let mut transaction = connection.begin().await?;
     for statement in drops() {

@@ -19,6 +19,7 @@ mod pages;
 mod patch;
 mod races;
 mod registry;
+mod sandbox;
 mod search;
 mod smart_rows;
 mod structure;
