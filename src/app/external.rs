@@ -1,10 +1,12 @@
 //! Bearers of access tokens that other authorization servers made: their keys, by discovery and JWKS, and what
 //! their tokens give here.
 
+use super::bearer::Bearer;
 use super::outbound::{FetchError, Outbound};
 use super::{App, oauth};
+use crate::auth::Access;
 use crate::auth::external::{Trusted, check, claimed_issuer};
-use crate::auth::principal::{Principal, Role, RoleGrant};
+use crate::auth::principal::{Role, RoleGrant};
 use crate::auth::scope::Scopes;
 use crate::auth::token::{Refused, issuer_of};
 use crate::config;
@@ -90,12 +92,8 @@ fn scopes(setting: &str, text: &str) -> Result<Scopes, String> {
 ///
 /// # Errors
 /// 401, with no more than the bearer may know; 503 when the issuer's keys can't be had.
-pub async fn principal(
-    app: &App,
-    trusted: &Trusted,
-    bases: &[&str],
-    token: &str,
-) -> Result<Principal, Error> {
+pub async fn bearer(app: &App, trusted: &Trusted, bases: &[&str], token: &str) -> Result<Bearer, Error> {
+    let as_of = app.bearers.latest();
     let refused = |refused: Refused| oauth::tokens::refused(refused);
     let unproved = check(token, trusted, app.clock.now() / 1_000_000).map_err(refused)?;
     let place = jwks_uri(app, trusted).await?;
@@ -107,7 +105,8 @@ pub async fn principal(
         let set = app.outbound.json_again(&place).await.map_err(unavailable)?;
         unproved.key(&set).ok_or_else(|| refused(Refused::Unknown))?
     };
-    unproved.principal(&key, trusted, bases).map_err(refused)
+    let principal = unproved.principal(&key, trusted, bases).map_err(refused)?;
+    Ok(Bearer { access: Arc::new(Access::of(principal, app.policy)), as_of })
 }
 
 /// Where the issuer publishes its keys (OpenID Connect Discovery §4).

@@ -56,7 +56,7 @@ pub async fn recall(tx: &mut Tx, key: Option<&Key>, now: Micros) -> Result<Optio
                 resource: kept.resource.map(Bytes::from),
                 version: kept.vid.zip(kept.updated_us).map(|(vid, updated_us)| Version { vid, updated_us }),
                 location: kept.location,
-                issues: Vec::new(),
+                ..Answer::default()
             }))
         }
         Known::Answered { .. } => Err(Error::of(

@@ -2,6 +2,7 @@
 
 pub mod account;
 mod authorize;
+pub mod bearer;
 pub mod booking;
 pub mod bundle;
 pub mod check;
@@ -59,6 +60,8 @@ pub struct App {
     pub keys: oauth::keys::KeyRing,
     /// Access tokens whose signature was checked before.
     pub proved: oauth::proved::ProvedTokens,
+    /// Bearers of access tokens, as of the last change of anybody's access.
+    pub bearers: bearer::Bearers,
     /// Whether this is a sandbox.
     pub mode: Mode,
     /// The access rules.
@@ -105,6 +108,7 @@ impl App {
             origins,
             keys,
             proved: oauth::proved::ProvedTokens::default(),
+            bearers: bearer::Bearers::default(),
             mode: Mode::Production,
             policy,
         })
@@ -183,6 +187,8 @@ pub struct Answer {
     pub location: Option<String>,
     /// Warnings and remarks, presented under `Prefer: return=OperationOutcome`.
     pub issues: Vec<Issue>,
+    /// The last change of anybody's access, in the state that a read or a search saw.
+    pub access: Option<i64>,
 }
 
 /// A version of a resource.

@@ -8,6 +8,7 @@ use crate::fhir::interaction::{Instance, ReadConditions};
 use crate::fhir::outcome::{Error, Kind};
 use crate::store::Tx;
 use crate::store::resource::{self, Stored};
+use crate::store::state::State;
 use bytes::Bytes;
 
 /// `GET Type/id`
@@ -18,8 +19,8 @@ pub async fn read(
     conditions: &ReadConditions,
 ) -> Result<Answer, Error> {
     let permit = ctx.access.permit(Right::Read, instance.rtype)?;
-    let stored = find_settled(app, &permit, instance).await?;
-    present(instance, stored, conditions)
+    let (stored, state) = find_settled(app, &permit, instance).await?;
+    Ok(Answer { access: Some(state.access), ..present(instance, stored, conditions)? })
 }
 
 /// The same inside a transaction, seeing its writes.
@@ -34,18 +35,19 @@ pub async fn read_in(
 }
 
 /// The current version, after any hold that has lapsed let go.
-async fn find_settled(app: &App, permit: &Permit, instance: &Instance) -> Result<Option<Stored>, Error> {
-    let rtype = instance.rtype;
-    if !booking::depends_on_holds(rtype.name) {
-        return Ok(resource::find(&mut app.store.reader().await?, permit, rtype, &instance.id).await?);
-    }
-    let (stored, next_lapse) =
-        resource::find_with_lapse(&mut app.store.reader().await?, permit, rtype, &instance.id).await?;
-    if next_lapse.is_none_or(|at| at > app.clock.now()) {
-        return Ok(stored);
+async fn find_settled(
+    app: &App,
+    permit: &Permit,
+    instance: &Instance,
+) -> Result<(Option<Stored>, State), Error> {
+    let (rtype, id) = (instance.rtype, instance.id.as_str());
+    let found = resource::find_with_state(&mut app.store.reader().await?, permit, rtype, id).await?;
+    let settled = found.1.next_lapse.is_none_or(|at| at > app.clock.now());
+    if settled || !booking::depends_on_holds(rtype.name) {
+        return Ok(found);
     }
     booking::lapse(app).await?;
-    Ok(resource::find(&mut app.store.reader().await?, permit, rtype, &instance.id).await?)
+    Ok(resource::find_with_state(&mut app.store.reader().await?, permit, rtype, id).await?)
 }
 
 fn present(
@@ -64,8 +66,7 @@ fn present(
         status: if unchanged { 304 } else { 200 },
         resource: (!unchanged).then(|| Bytes::from(stored.body)),
         version: Some(version),
-        location: None,
-        issues: Vec::new(),
+        ..Answer::default()
     })
 }
 
@@ -124,7 +125,6 @@ pub async fn version_read_in(
         status: 200,
         resource: Some(Bytes::from(body)),
         version: Some(Version { vid: number, updated_us: past.at_us }),
-        location: None,
-        issues: Vec::new(),
+        ..Answer::default()
     })
 }

@@ -2,7 +2,6 @@
 
 use super::{Answer, App, Context, booking};
 use crate::auth::{Access, SearchPermit};
-use crate::clock::Micros;
 use crate::fhir::interaction::Search;
 use crate::fhir::outcome::{Error, Issue, Kind, operation_outcome};
 use crate::fhir::registry::ResourceType;
@@ -10,6 +9,7 @@ use crate::fhir::search::{Rules, SearchQuery, Summary, Total, cursor, parse, tex
 use crate::fhir::summary::Subset;
 use crate::store::Tx;
 use crate::store::search::{self as store, Found};
+use crate::store::state::State;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -19,13 +19,14 @@ use serde_json::{Value, json};
 /// 403 for what role or scopes do not allow; 400 with every problem of the query; under `Prefer: handling=strict` also for unknown parameters.
 pub async fn search(app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
     let asked = understand(app, ctx, search)?;
-    let (found, next_lapse) = answer(&mut reading(app, &asked).await?, app, ctx, search, &asked).await?;
-    let settled = next_lapse.is_none_or(|at| at > app.clock.now());
+    let (found, state) = answer(&mut reading(app, &asked).await?, app, ctx, search, &asked).await?;
+    let settled = state.next_lapse.is_none_or(|at| at > app.clock.now());
     if settled || !asked.query.types.iter().any(|rt| booking::depends_on_holds(rt.name)) {
-        return Ok(found);
+        return Ok(Answer { access: Some(state.access), ..found });
     }
     booking::lapse(app).await?;
-    Ok(answer(&mut reading(app, &asked).await?, app, ctx, search, &asked).await?.0)
+    let (found, state) = answer(&mut reading(app, &asked).await?, app, ctx, search, &asked).await?;
+    Ok(Answer { access: Some(state.access), ..found })
 }
 
 /// The same inside a transaction, seeing its writes.
@@ -73,27 +74,28 @@ fn understand(app: &App, ctx: &Context, search: &Search) -> Result<Asked, Error>
     Ok(Asked { query, permits, after, single })
 }
 
-/// The page, and when the next hold lapses in the state that it shows.
+/// The page, and the state that it shows.
 async fn answer(
     tx: &mut Tx,
     app: &App,
     ctx: &Context,
     search: &Search,
     asked: &Asked,
-) -> Result<(Answer, Option<Micros>), Error> {
+) -> Result<(Answer, State), Error> {
     let Asked { query, permits, after, single } = asked;
     let now = app.clock.now();
     let count_only = query.summary == Summary::Count;
     let mut bundle = Searchset::new(app, ctx, search, query);
-    let mut next_lapse = None;
+    let mut state = None;
     if count_only || query.total == Total::Accurate {
-        let (total, lapse) = store::count(tx, permits, query, now).await?;
+        let (total, counted) = store::count(tx, permits, query, now).await?;
         bundle.total = Some(total);
-        next_lapse = lapse;
+        state = Some(counted);
     }
     if !count_only {
         let page = store::page(tx, permits, query, after.as_ref(), now).await?;
-        next_lapse = page.next_lapse;
+        // What was seen first bounds what is known of both.
+        state = state.or(Some(page.state));
         bundle.next = page.next.map(|position| cursor::encode(&position, query, &app.link_key));
         for one in &page.matches {
             bundle.add(one, "match")?;
@@ -114,7 +116,8 @@ async fn answer(
             }
         }
     }
-    Ok((Answer { status: 200, resource: Some(bundle.finish()), ..Answer::default() }, next_lapse))
+    let state = state.ok_or_else(|| Error::internal("a search without a statement"))?;
+    Ok((Answer { status: 200, resource: Some(bundle.finish()), ..Answer::default() }, state))
 }
 
 /// Ids of the resources that match and may be found, `limit` at most, for conditional interactions. The query must be fully

@@ -124,7 +124,7 @@ pub(super) async fn matched(tx: &mut Tx, access: &Access, instance: &Instance) -
         resource: readable.map(|stored| Bytes::from(stored.body)),
         version: Some(Version { vid: current.vid, updated_us: current.updated_us }),
         location: Some(location(rtype, &instance.id, current.vid)),
-        issues: Vec::new(),
+        ..Answer::default()
     })
 }
 

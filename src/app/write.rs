@@ -388,7 +388,7 @@ pub(super) async fn store_version(
         resource: Some(Bytes::from(bytes)),
         version: Some(Version { vid, updated_us: at_us }),
         location: Some(location(rtype, id, vid)),
-        issues: Vec::new(),
+        ..Answer::default()
     })
 }
 

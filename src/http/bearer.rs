@@ -1,8 +1,10 @@
 //! The `Authorization` header of a FHIR request (RFC 6750 §2.1): the only place where a token is taken from.
 
 use super::Http;
+use crate::app::bearer::Bearer;
 use crate::app::oauth::tokens;
 use crate::app::{Mode, external};
+use crate::auth::Access;
 use crate::auth::principal::Principal;
 use crate::fhir::outcome::Error;
 use axum::response::Response;
@@ -10,11 +12,12 @@ use http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-/// Who sends this request.
+/// Who sends this request, and what they may do, as far as this process knows; whether it still holds is for the
+/// caller to find out.
 ///
 /// # Errors
 /// 401 without a valid token, and 400 for a token in the query, where it ends up in logs.
-pub(super) async fn principal(http: &Http, parts: &Parts) -> Result<Principal, Error> {
+pub(super) async fn bearer(http: &Http, parts: &Parts) -> Result<Bearer, Error> {
     let query = parts.uri.query().unwrap_or_default();
     if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
         return Err(Error::bad_request(
@@ -26,11 +29,13 @@ pub(super) async fn principal(http: &Http, parts: &Parts) -> Result<Principal, E
             let bases = http.bases(&parts.headers);
             let bases: Vec<&str> = bases.iter().map(String::as_str).collect();
             match http.app.issuers.of(&bases, token) {
-                Some(issuer) => external::principal(&http.app, issuer, &bases, token).await,
-                None => tokens::principal(&http.app, &bases, token).await,
+                Some(issuer) => external::bearer(&http.app, issuer, &bases, token).await,
+                None => tokens::bearer(&http.app, &bases, token).await,
             }
         }
-        None if http.app.mode == Mode::Sandbox => Ok(Principal::sandbox()),
+        None if http.app.mode == Mode::Sandbox => {
+            Ok(Bearer::unchanging(Access::of(Principal::sandbox(), http.app.policy)))
+        }
         None => Err(tokens::missing()),
     }
 }

@@ -4,6 +4,7 @@ use super::edge::{self, Arrival, Label};
 use super::negotiate::{Sent, Wanted};
 use super::prefer::{Prefer, Return};
 use super::{Shared, bearer, body, present};
+use crate::app::bearer::Bearer;
 use crate::app::{self, Answer, Context};
 use crate::auth::Access;
 use crate::auth::principal::Principal;
@@ -76,11 +77,11 @@ async fn serve(
     let path = path.strip_prefix("/fhir").unwrap_or(path);
     let path = path.strip_prefix('/').unwrap_or(path);
     // Before anything else is looked at, except what everybody may read.
-    let principal = match path {
-        "metadata" => Principal::default(),
-        _ => bearer::principal(http, parts).await?,
+    let mut bearer = match path {
+        "metadata" => Bearer::unchanging(Access::of(Principal::default(), http.app.policy)),
+        _ => bearer::bearer(http, parts).await?,
     };
-    http.limits.acts(&principal)?;
+    http.limits.acts(bearer.access.principal())?;
     let mut query = Cow::Borrowed(parts.uri.query().unwrap_or(""));
     let mut sent = Some(sent);
     if is_search(&parts.method, path) {
@@ -100,7 +101,7 @@ async fn serve(
     *label = Label(name(&interaction));
     *wanted = Wanted::of(&query, &parts.headers, interaction == Interaction::Capabilities)?;
     let prefer = Prefer::of(&parts.headers);
-    let context = context(http, parts, arrival, prefer, Access::of(principal, http.app.policy))?;
+    let mut context = context(http, parts, arrival, prefer, bearer.access.clone())?;
     let base = context.base.clone();
     let body = match sent {
         Some(sent) if !matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) => {
@@ -109,8 +110,31 @@ async fn serve(
         }
         _ => app::Body::Empty,
     };
-    let answer = app::execute(&http.app, &context, interaction.clone(), body).await?;
+    // A read tells whether the access that it was judged by still held; anything else has to ask before.
+    let tells = matches!(interaction, Interaction::Read(..) | Interaction::Search(_));
+    if !tells && !bearer.is_current(&http.app).await? {
+        bearer = bearer::bearer(http, parts).await?;
+        context.access = bearer.access.clone();
+    }
+    let mut outcome = app::execute(&http.app, &context, interaction.clone(), body).await;
+    if tells && !judged_rightly(http, &bearer, &outcome).await? {
+        context.access = bearer::bearer(http, parts).await?.access;
+        outcome = app::execute(&http.app, &context, interaction.clone(), app::Body::Empty).await;
+    }
+    let answer = outcome?;
     Ok(Done { wanted: *wanted, prefer, interaction, query: query.into_owned(), base, answer })
+}
+
+/// Whether nobody's access had changed in the state that a read or a search saw.
+async fn judged_rightly(
+    http: &Shared,
+    bearer: &Bearer,
+    outcome: &Result<Answer, Error>,
+) -> Result<bool, Error> {
+    match outcome {
+        Ok(Answer { access: Some(seen), .. }) => Ok(bearer.still_holds(&http.app, *seen)),
+        _ => bearer.is_current(&http.app).await,
+    }
 }
 
 fn is_search(method: &Method, path: &str) -> bool {
@@ -149,10 +173,10 @@ fn context(
     parts: &Parts,
     arrival: &Arrival,
     prefer: Prefer,
-    access: Access,
+    access: Arc<Access>,
 ) -> Result<Context, Error> {
     Ok(Context {
-        access: Arc::new(access),
+        access,
         base: http.base(parts.headers.get(HOST).and_then(|host| host.to_str().ok())),
         request_id: arrival.request_id.to_string(),
         strict: prefer.strict.unwrap_or(false),

@@ -17,6 +17,7 @@ pub mod resource;
 pub mod sandbox;
 pub mod scheduling;
 pub mod search;
+pub mod state;
 pub mod visible;
 mod writer;
 
@@ -239,6 +240,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         resource::STATEMENTS,
         sandbox::STATEMENTS,
         scheduling::STATEMENTS,
+        state::STATEMENTS,
         dialect::statements(engine),
         &oauth::statements(),
     ]

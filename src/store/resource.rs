@@ -1,6 +1,7 @@
 //! Resources: the current version of each, and their append-only history.
 
 use super::db::{Row, Tx, statements};
+use super::state::State;
 use super::{Engine, StoreError, dialect, visible};
 use crate::args;
 use crate::auth::{Permit, SearchPermit};
@@ -10,9 +11,9 @@ use sqlx::AssertSqlSafe;
 
 statements! {
     FIND = "SELECT rid, vid, deleted, updated_us, body FROM resource WHERE type = $1 AND id = $2";
-    FIND_WITH_LAPSE = "SELECT rid, vid, deleted, updated_us, body, \
+    FIND_WITH_STATE = "SELECT r.rid, r.vid, r.deleted, r.updated_us, r.body, s.seq, \
         (SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL) \
-        FROM resource WHERE type = $1 AND id = $2";
+        FROM access_state s LEFT JOIN resource r ON r.type = $1 AND r.id = $2";
     FIND_RID = "SELECT type, id, vid, deleted, updated_us, body FROM resource WHERE rid = $1";
     INSERT = "INSERT INTO resource (type, id, vid, deleted, updated_us, body) VALUES ($1, $2, 1, 0, $3, $4) \
         ON CONFLICT DO NOTHING RETURNING rid";
@@ -28,6 +29,9 @@ statements! {
     SETTING = "SELECT value FROM setting WHERE name = $1";
     KEEP_SETTING = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 }
+
+/// How often a resource is judged that changes while it is judged.
+const ATTEMPTS: usize = 3;
 
 /// How a version came to be: the `request.method` of a history entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,40 +113,43 @@ pub async fn find(
     rtype: &'static ResourceType,
     id: &str,
 ) -> Result<Option<Stored>, StoreError> {
-    Ok(find_by(tx, permit, rtype, id, FIND).await?.map(|(stored, _)| stored))
-}
-
-/// The same, and when the next hold of any appointment lapses.
-pub async fn find_with_lapse(
-    tx: &mut Tx,
-    permit: &Permit,
-    rtype: &'static ResourceType,
-    id: &str,
-) -> Result<(Option<Stored>, Option<Micros>), StoreError> {
-    let Some((stored, row)) = find_by(tx, permit, rtype, id, FIND_WITH_LAPSE).await? else {
-        return Ok((None, None));
-    };
-    Ok((Some(stored), row.opt_int(5)?))
-}
-
-async fn find_by(
-    tx: &mut Tx,
-    permit: &Permit,
-    rtype: &'static ResourceType,
-    id: &str,
-    sql: &'static str,
-) -> Result<Option<(Stored, Row)>, StoreError> {
-    // What was judged may have changed before it was judged to the end.
-    for _ in 0..3 {
-        let Some(row) = tx.optional(sql, args![rtype.name, id]).await? else { return Ok(None) };
+    for _ in 0..ATTEMPTS {
+        let Some(row) = tx.optional(FIND, args![rtype.name, id]).await? else { return Ok(None) };
         let mut stored = stored(&row)?;
         match visible::current(tx, permit, rtype, &mut stored).await? {
-            visible::Seen::Yes => return Ok(Some((stored, row))),
+            visible::Seen::Yes => return Ok(Some(stored)),
             visible::Seen::No => return Ok(None),
             visible::Seen::Changed => {}
         }
     }
-    Err(StoreError::Contended(format!("{}/{id} keeps changing", rtype.name)))
+    Err(changing(rtype, id))
+}
+
+/// The same, and the state in which it was found or not.
+pub async fn find_with_state(
+    tx: &mut Tx,
+    permit: &Permit,
+    rtype: &'static ResourceType,
+    id: &str,
+) -> Result<(Option<Stored>, State), StoreError> {
+    for _ in 0..ATTEMPTS {
+        let row = tx.one(FIND_WITH_STATE, args![rtype.name, id]).await?;
+        let state = State { access: row.int(5)?, next_lapse: row.opt_int(6)? };
+        if row.opt_int(0)?.is_none() {
+            return Ok((None, state));
+        }
+        let mut stored = stored(&row)?;
+        match visible::current(tx, permit, rtype, &mut stored).await? {
+            visible::Seen::Yes => return Ok((Some(stored), state)),
+            visible::Seen::No => return Ok((None, state)),
+            visible::Seen::Changed => {}
+        }
+    }
+    Err(changing(rtype, id))
+}
+
+fn changing(rtype: &ResourceType, id: &str) -> StoreError {
+    StoreError::Contended(format!("{}/{id} keeps changing", rtype.name))
 }
 
 fn stored(row: &Row) -> Result<Stored, StoreError> {

@@ -10,10 +10,18 @@ use std::sync::Arc;
 /// The most tokens that are remembered.
 const MOST: u64 = 10_000;
 
+/// SHA-256 of a token: what it is remembered under.
+pub type TokenDigest = [u8; 32];
+
+/// The digest of a token.
+pub fn digest(token: &str) -> TokenDigest {
+    Sha256::digest(token.as_bytes()).into()
+}
+
 /// Tokens with a good signature, by their digest. Only what can't change is remembered: whether the key still
 /// counts and the token is still good is asked each time.
 #[derive(Clone, Debug)]
-pub struct ProvedTokens(Cache<[u8; 32], Arc<Proved>>);
+pub struct ProvedTokens(Cache<TokenDigest, Arc<Proved>>);
 
 impl Default for ProvedTokens {
     fn default() -> Self {
@@ -26,8 +34,12 @@ impl ProvedTokens {
     ///
     /// # Errors
     /// When no key that counts signed it.
-    pub async fn prove(&self, keys: &KeyRing, token: &str) -> Result<Arc<Proved>, Refused> {
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    pub async fn prove(
+        &self,
+        keys: &KeyRing,
+        token: &str,
+        digest: TokenDigest,
+    ) -> Result<Arc<Proved>, Refused> {
         if let Some(proved) = self.0.get(&digest) {
             let counts = keys.with(&proved.kid).await.find(&proved.kid).is_some();
             return if counts { Ok(proved) } else { Err(Refused::Unknown) };

@@ -1,12 +1,16 @@
 //! Making access tokens, and finding out who brings one.
 
+use super::proved::{TokenDigest, digest};
 use crate::app::App;
+use crate::app::bearer::Bearer;
+use crate::auth::Access;
 use crate::auth::error::OAuthError;
 use crate::auth::principal::{Principal, Role, RoleGrant, Who};
 use crate::auth::scope::Scopes;
-use crate::auth::token::{self, AccessClaims, Refused};
+use crate::auth::token::{self, AccessClaims, Proved, Refused};
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::store::oauth::bearer::{Named, Standing, standing};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an access token is to say.
@@ -85,44 +89,69 @@ pub async fn sign(app: &App, typ: &str, claims: &impl serde::Serialize) -> Resul
 /// # Errors
 /// 401, with no more than the bearer may know.
 pub async fn inspect(app: &App, bases: &[&str], token: &str) -> Result<(AccessClaims, Standing), Error> {
-    let proved = app.proved.prove(&app.keys, token).await.map_err(refused)?;
+    let proved = prove(app, bases, token, digest(token)).await?;
+    let standing = stand(app, &proved.claims).await?;
+    Ok((proved.claims.clone(), standing))
+}
+
+/// Who brings this access token, and what they may do.
+///
+/// # Errors
+/// 401, with no more than the bearer may know.
+pub async fn bearer(app: &App, bases: &[&str], token: &str) -> Result<Bearer, Error> {
+    let digest = digest(token);
+    let proved = prove(app, bases, token, digest).await?;
+    let claims = &proved.claims;
+    if let Some(known) = app.bearers.get(&digest) {
+        return Ok(known);
+    }
+    let standing = stand(app, claims).await?;
+    let access = Access::of(principal(claims, &standing), app.policy);
+    let bearer = Bearer { access: Arc::new(access), as_of: standing.as_of };
+    app.bearers.keep(digest, bearer.clone());
+    Ok(bearer)
+}
+
+/// What the token says, if its signature, its time and its audience are good.
+async fn prove(app: &App, bases: &[&str], token: &str, digest: TokenDigest) -> Result<Arc<Proved>, Error> {
+    let proved = app.proved.prove(&app.keys, token, digest).await.map_err(refused)?;
     proved.accept(bases, app.clock.now() / 1_000_000).map_err(refused)?;
-    let claims = proved.claims.clone();
+    Ok(proved)
+}
+
+/// How what the token names stands, if all of it still does.
+async fn stand(app: &App, claims: &AccessClaims) -> Result<Standing, Error> {
+    let of_person = claims.grant.is_some();
     let named = Named {
         client: &claims.client_id,
         grant: claims.grant.as_deref(),
         jti: &claims.jti,
-        account: claims.grant.is_some().then_some(claims.sub.as_str()),
+        account: of_person.then_some(claims.sub.as_str()),
     };
-    let mut tx = app.store.reader().await?;
-    let found = standing(&mut tx, named).await?.ok_or_else(ended)?;
-    if found.client_disabled || found.revoked || (claims.grant.is_some() && !found.account_active) {
-        return Err(ended());
+    let found = standing(&mut app.store.reader().await?, named).await?;
+    if found.client_active && !found.revoked && (found.account_active || !of_person) {
+        Ok(found)
+    } else {
+        Err(unauthorized("expired", "The access token is no longer valid"))
     }
-    Ok((claims, found))
 }
 
-/// Who brings this access token.
-///
-/// # Errors
-/// 401, with no more than the bearer may know.
-pub async fn principal(app: &App, bases: &[&str], token: &str) -> Result<Principal, Error> {
-    let (claims, found) = inspect(app, bases, token).await?;
-    let is_person = claims.grant.is_some();
-    let roles =
-        if is_person { roles(&found) } else { vec![RoleGrant { role: Role::System, organization: None }] };
-    Ok(Principal {
-        who: if is_person { Who::Account(claims.sub) } else { Who::Client },
-        client: Some(claims.client_id),
+fn principal(claims: &AccessClaims, standing: &Standing) -> Principal {
+    let of_client = vec![RoleGrant { role: Role::System, organization: None }];
+    let (who, roles) = match claims.grant {
+        Some(_) => (Who::Account(claims.sub.clone()), roles(standing)),
+        None => (Who::Client, of_client),
+    };
+    let user = standing.fhir_user.as_deref().and_then(|user| user.split_once('/'));
+    Principal {
+        who,
+        client: Some(claims.client_id.clone()),
         roles,
-        fhir_user: found
-            .fhir_user
-            .as_deref()
-            .and_then(|user| user.split_once('/').map(|(rtype, id)| (rtype.to_owned(), id.to_owned()))),
-        patient: claims.patient,
+        fhir_user: user.map(|(rtype, id)| (rtype.to_owned(), id.to_owned())),
+        patient: claims.patient.clone(),
         scopes: Some(Scopes::parse(&claims.scope)),
-        token: Some(claims.jti),
-    })
+        token: Some(claims.jti.clone()),
+    }
 }
 
 /// Roles that we know; one that we don't know gives nothing.
@@ -146,10 +175,6 @@ pub fn refused(refused: Refused) -> Error {
         Refused::Elsewhere => unauthorized("unknown", "The access token is for another server"),
         Refused::Expired => unauthorized("expired", "The access token has expired"),
     }
-}
-
-fn ended() -> Error {
-    unauthorized("expired", "The access token is no longer valid")
 }
 
 fn unauthorized(code: &'static str, diagnostics: &str) -> Error {

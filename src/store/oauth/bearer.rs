@@ -5,15 +5,17 @@ use crate::store::StoreError;
 use crate::store::db::{Tx, statements};
 
 statements! {
-    STANDING = "SELECT c.disabled_us, g.revoked_us, r.jti, a.id, a.disabled_us, a.fhir_user, p.role, p.organization \
-        FROM oauth_client c \
+    STANDING = "SELECT s.seq, c.id, c.disabled_us, g.revoked_us, r.jti, a.id, a.disabled_us, a.fhir_user, \
+        p.role, p.organization \
+        FROM access_state s \
+        LEFT JOIN oauth_client c ON c.id = $1 \
         LEFT JOIN oauth_grant g ON g.id = $2 \
         LEFT JOIN oauth_revoked r ON r.jti = $3 \
         LEFT JOIN account a ON a.id = $4 \
-        LEFT JOIN role_grant p ON p.account = a.id \
-        WHERE c.id = $1";
-    CLIENT_STANDING = "SELECT c.disabled_us, r.jti FROM oauth_client c \
-        LEFT JOIN oauth_revoked r ON r.jti = $2 WHERE c.id = $1";
+        LEFT JOIN role_grant p ON p.account = a.id";
+    CLIENT_STANDING = "SELECT s.seq, c.id, c.disabled_us, r.jti FROM access_state s \
+        LEFT JOIN oauth_client c ON c.id = $1 \
+        LEFT JOIN oauth_revoked r ON r.jti = $2";
 }
 
 /// What a token names.
@@ -32,8 +34,10 @@ pub struct Named<'a> {
 /// How what a token names stands now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The client was disabled.
-    pub client_disabled: bool,
+    /// The last change of anybody's access that this takes into account.
+    pub as_of: i64,
+    /// The client is known and not disabled.
+    pub client_active: bool,
     /// The token, or the authorization that it comes from, was revoked.
     pub revoked: bool,
     /// The account is there and not disabled.
@@ -44,33 +48,37 @@ pub struct Standing {
     pub roles: Vec<(String, String)>,
 }
 
-/// How what a token names stands now, in one statement; none when its client is not known.
-pub async fn standing(tx: &mut Tx, named: Named<'_>) -> Result<Option<Standing>, StoreError> {
+/// How what a token names stands now, in one statement.
+pub async fn standing(tx: &mut Tx, named: Named<'_>) -> Result<Standing, StoreError> {
     if named.grant.is_none() && named.account.is_none() {
         return client_standing(tx, named).await;
     }
     let (grant, account) = (named.grant.unwrap_or_default(), named.account.unwrap_or_default());
     let rows = tx.all(STANDING, args![named.client, grant, named.jti, account]).await?;
-    let Some(first) = rows.first() else { return Ok(None) };
+    let first = rows.first().ok_or_else(|| StoreError::Other("access_state has no row".to_owned()))?;
     let mut standing = Standing {
-        client_disabled: first.opt_int(0)?.is_some(),
-        revoked: first.opt_int(1)?.is_some() || first.opt_text(2)?.is_some(),
-        account_active: first.opt_text(3)?.is_some() && first.opt_int(4)?.is_none(),
-        fhir_user: first.opt_text(5)?,
+        as_of: first.int(0)?,
+        client_active: first.opt_text(1)?.is_some() && first.opt_int(2)?.is_none(),
+        revoked: first.opt_int(3)?.is_some() || first.opt_text(4)?.is_some(),
+        account_active: first.opt_text(5)?.is_some() && first.opt_int(6)?.is_none(),
+        fhir_user: first.opt_text(7)?,
         roles: Vec::new(),
     };
     for row in &rows {
-        if let Some(role) = row.opt_text(6)? {
-            standing.roles.push((role, row.opt_text(7)?.unwrap_or_default()));
+        if let Some(role) = row.opt_text(8)? {
+            standing.roles.push((role, row.opt_text(9)?.unwrap_or_default()));
         }
     }
-    Ok(Some(standing))
+    Ok(standing)
 }
 
 /// The same for a client that acts for itself: there are no grant, account and roles to look for.
-async fn client_standing(tx: &mut Tx, named: Named<'_>) -> Result<Option<Standing>, StoreError> {
-    let row = tx.optional(CLIENT_STANDING, args![named.client, named.jti]).await?;
-    let Some(row) = row else { return Ok(None) };
-    let (client_disabled, revoked) = (row.opt_int(0)?.is_some(), row.opt_text(1)?.is_some());
-    Ok(Some(Standing { client_disabled, revoked, ..Standing::default() }))
+async fn client_standing(tx: &mut Tx, named: Named<'_>) -> Result<Standing, StoreError> {
+    let row = tx.one(CLIENT_STANDING, args![named.client, named.jti]).await?;
+    Ok(Standing {
+        as_of: row.int(0)?,
+        client_active: row.opt_text(1)?.is_some() && row.opt_int(2)?.is_none(),
+        revoked: row.opt_text(3)?.is_some(),
+        ..Standing::default()
+    })
 }

@@ -5,8 +5,8 @@
 
 use super::Found;
 use super::order::{KeyKind, Order};
-use crate::clock::Micros;
 use crate::fhir::search::cursor::{Key, Position};
+use crate::store::state::{self, State};
 use crate::store::{Arg, StoreError, Tx, dialect};
 use bytes::Bytes;
 use sqlx::AssertSqlSafe;
@@ -31,8 +31,8 @@ pub(super) struct Gathered {
     pub(super) found: Vec<Found>,
     /// Where the match after each one begins.
     pub(super) positions: Vec<Position>,
-    /// When the next hold lapses, in the state that was read.
-    pub(super) next_lapse: Option<Micros>,
+    /// The state that was read.
+    pub(super) state: State,
 }
 
 /// Runs `inner`, a SELECT of [`columns`] and of the keys of `order`.
@@ -44,11 +44,11 @@ pub(super) async fn gather(
 ) -> Result<Gathered, StoreError> {
     let text = statement(tx, inner, order);
     let row = tx.one(AssertSqlSafe(text), args).await?;
-    let next_lapse = row.opt_int(1)?;
+    let state = State { next_lapse: row.opt_int(1)?, access: row.int(2)? };
     let text = Bytes::from(row.opt_text(0)?.unwrap_or_default());
     let (found, positions) = split(&text, order)
         .ok_or_else(|| StoreError::Other("a search returned a match that can't be taken apart".to_owned()))?;
-    Ok(Gathered { found, positions, next_lapse })
+    Ok(Gathered { found, positions, state })
 }
 
 fn statement(tx: &Tx, inner: &str, order: &Order) -> String {
@@ -65,10 +65,10 @@ fn statement(tx: &Tx, inner: &str, order: &Order) -> String {
     }
     fields.push(dialect::body_as_text(tx, "m.body"));
     format!(
-        "SELECT string_agg(concat_ws('{FIELD}', {}), '{MATCH}' ORDER BY {}), \
-         (SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL) FROM ({inner}) m",
+        "SELECT string_agg(concat_ws('{FIELD}', {}), '{MATCH}' ORDER BY {}), {} FROM ({inner}) m",
         fields.join(", "),
-        order.again("m")
+        order.again("m"),
+        state::COLUMNS
     )
 }
 

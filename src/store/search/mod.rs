@@ -15,6 +15,7 @@ mod value;
 
 pub use include::{Limits, included};
 
+use super::state::{self, State};
 use super::{Arg, StoreError, Tx};
 use crate::auth::SearchPermit;
 use crate::clock::Micros;
@@ -48,8 +49,8 @@ pub struct Page {
     pub matches: Vec<Found>,
     /// Where the next page begins, if there is one.
     pub next: Option<Position>,
-    /// When the next hold of any appointment lapses, in the state that was read.
-    pub next_lapse: Option<Micros>,
+    /// The state that was read.
+    pub state: State,
 }
 
 /// A page of matches that may be found, behind `after`; `now` is for `ap`.
@@ -69,7 +70,7 @@ pub async fn page(
     gathered.positions.truncate(count);
     let next = gathered.positions.pop().filter(|_| more);
     show(permits, &mut gathered.found)?;
-    Ok(Page { matches: gathered.found, next, next_lapse: gathered.next_lapse })
+    Ok(Page { matches: gathered.found, next, state: gathered.state })
 }
 
 /// The statement of a page; it reads one match more, to know whether there is a next page.
@@ -100,22 +101,19 @@ fn statement(
     (text, compiler.sql.into_args())
 }
 
-/// How many resources match and may be found, and when the next hold lapses in the state that was read.
+/// How many resources match and may be found, and the state that was read.
 pub async fn count(
     tx: &mut Tx,
     permits: &SearchPermit,
     query: &SearchQuery,
     now: Micros,
-) -> Result<(i64, Option<Micros>), StoreError> {
+) -> Result<(i64, State), StoreError> {
     let mut compiler = Compiler::new(permits, now);
     let selection = compiler.select(&query.types, &query.conditions, false);
-    let text = format!(
-        "SELECT COUNT(*), (SELECT MIN(held_until_us) FROM appointment WHERE held_until_us IS NOT NULL) \
-         FROM {} WHERE {}",
-        selection.from, selection.filter
-    );
+    let text =
+        format!("SELECT COUNT(*), {} FROM {} WHERE {}", state::COLUMNS, selection.from, selection.filter);
     let row = tx.one(AssertSqlSafe(text), compiler.sql.into_args()).await?;
-    Ok((row.int(0)?, row.opt_int(1)?))
+    Ok((row.int(0)?, State { next_lapse: row.opt_int(1)?, access: row.int(2)? }))
 }
 
 /// The logical ids of the first `limit` matches that may be found, in order of creation; for conditional interactions.

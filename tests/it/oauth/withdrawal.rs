@@ -117,4 +117,30 @@ both_engines! {
         let _ = app.with_token(given.text("/access_token")).get("Appointment").await.is(401);
         assert!(revoke::grants_of(app.library(), "ann").await.unwrap().is_empty());
     }
+
+    async fn every_change_behind_its_back_ends_what_is_remembered(app: TestApp) {
+        let changes = [
+            ("UPDATE oauth_client SET disabled_us = 1 WHERE id = 'app'", "UPDATE oauth_client SET disabled_us = NULL", 401),
+            ("UPDATE account SET disabled_us = 1 WHERE id = 'ann'", "UPDATE account SET disabled_us = NULL", 401),
+            ("UPDATE role_grant SET role = 'administrator'", "UPDATE role_grant SET role = 'patient'", 403),
+            ("UPDATE oauth_grant SET revoked_us = 1", "UPDATE oauth_grant SET revoked_us = NULL", 401),
+        ];
+        let given = tokens(&app).await;
+        let ann = app.with_token(given.text("/access_token"));
+        for (change, back, status) in changes {
+            let _ = ann.get("Appointment").await.is(200);
+            app.database().execute(change).await;
+            // By a search, by a read of what is not there, and by something that does not read.
+            let _ = ann.get("Appointment").await.is(status);
+            app.database().execute(back).await;
+            let _ = ann.get("Appointment/none").await.is(404);
+            app.database().execute(change).await;
+            let _ = ann.get("Appointment/none").await.is(status);
+            app.database().execute(back).await;
+            let _ = ann.get("Appointment/none").await.is(404);
+            app.database().execute(change).await;
+            let _ = ann.get("Appointment/none/_history").await.is(status);
+            app.database().execute(back).await;
+        }
+    }
 }

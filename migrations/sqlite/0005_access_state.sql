@@ -1,0 +1,30 @@
+-- `seq` rises with every change that may end or alter somebody's access. What is remembered of an access is
+-- good as long as `seq` is what it was.
+CREATE TABLE access_state (
+    one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
+    seq BIGINT NOT NULL
+);
+INSERT INTO access_state (one, seq) VALUES (1, 1);
+
+CREATE TRIGGER oauth_client_access AFTER UPDATE OF disabled_us ON oauth_client BEGIN
+    UPDATE access_state SET seq = seq + 1;
+END;
+CREATE TRIGGER oauth_grant_access AFTER UPDATE OF revoked_us ON oauth_grant BEGIN
+    UPDATE access_state SET seq = seq + 1;
+END;
+CREATE TRIGGER oauth_revoked_access AFTER INSERT ON oauth_revoked BEGIN
+    UPDATE access_state SET seq = seq + 1;
+END;
+CREATE TRIGGER account_access AFTER UPDATE OF disabled_us, fhir_user ON account
+WHEN OLD.disabled_us IS NOT NEW.disabled_us OR OLD.fhir_user IS NOT NEW.fhir_user BEGIN
+    UPDATE access_state SET seq = seq + 1;
+END;
+CREATE TRIGGER role_grant_given AFTER INSERT ON role_grant BEGIN
+    UPDATE access_state SET seq = seq + 1;
+END;
+CREATE TRIGGER role_grant_changed AFTER UPDATE OF account, role, organization ON role_grant BEGIN
+    UPDATE access_state SET seq = seq + 1;
+END;
+CREATE TRIGGER role_grant_taken AFTER DELETE ON role_grant BEGIN
+    UPDATE access_state SET seq = seq + 1;
+END;
