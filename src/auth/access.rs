@@ -1,11 +1,14 @@
 //! What one request may do: role, scope, and compartment or granular filter, taken together.
 
+use super::emergency::ACT_REASON;
 use super::filter::{self, Facts, Limit};
 use super::permit::{Clause, Denied, Permit, shows};
 use super::policy::Policy;
 use super::principal::{Principal, Role, RoleGrant, Who};
-use super::rule::{Act, Area, Subject};
+use super::rule::{Act, Area, FilterKind, Subject};
 use super::scope::{Level, ResourceScope, Right};
+use crate::clock::Micros;
+use crate::fhir::outcome::Issue;
 use crate::fhir::registry::{ResourceType, resource_type};
 
 /// The access of one request. Every [`Permit`] of a client's comes from here.
@@ -29,6 +32,11 @@ impl Access {
     /// Who makes the request.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// Whether it is still the same at `now`: an emergency ends by the clock, without anything being written.
+    pub fn holds_at(&self, now: Micros) -> bool {
+        self.principal.emergency.as_ref().is_none_or(|emergency| emergency.until > now)
     }
 
     /// Whether nothing is limited: the server's own work, and the sandbox without sign-in.
@@ -74,7 +82,8 @@ impl Access {
         if self.is_whole() {
             return Ok(Permit::whole(rtype));
         }
-        let roles = self.role_clauses(Act::Read, rtype)?;
+        // To look at a patient in an emergency is no relation that a reference could make lasting.
+        let roles = self.role_clauses_but(Some(FilterKind::Emergency), Act::Read, rtype)?;
         let Some(scopes) = &self.principal.scopes else { return Ok(Permit::of(rtype, roles)) };
         let mut levels = scopes.resources().map(|scope| scope.level);
         if !scopes.need_patient() || levels.any(|level| level != Level::Patient) {
@@ -103,6 +112,21 @@ impl Access {
         self.roles().any(|grant| {
             let subject = Subject::Role(grant.role);
             !self.policy.grants(subject, Act::Audit, "AuditEvent").is_empty()
+        })
+    }
+
+    /// What someone is told who finds nothing and could declare an emergency. Whether there is something that
+    /// they may not see plays no part in it.
+    pub fn emergency_hint(&self, rtype: &'static ResourceType) -> Option<Issue> {
+        let could_reach = |grant: &RoleGrant| {
+            let grants = self.policy.grants(Subject::Role(grant.role), Act::Read, rtype.name);
+            grants.iter().any(|grant| grant.filter == Some(FilterKind::Emergency))
+        };
+        let could = self.principal.emergency.is_none() && self.roles().any(could_reach);
+        could.then(|| {
+            let told = "What you may not see looks as if it were not there. In an emergency you can declare it on \
+                        the page /emergency of this server, and reach the record of one patient for a while";
+            Issue { code: "suppressed", ..Issue::information(told) }.coded(ACT_REASON, "ETREAT")
         })
     }
 
@@ -151,16 +175,28 @@ impl Access {
             own,
             context,
             staff: user.filter(|(rtype, _)| rtype.starts_with("Practitioner")),
+            emergency: principal.emergency.as_ref().map(|emergency| emergency.patient.as_str()),
             organization: grant.and_then(|grant| grant.organization.as_deref()),
         }
     }
 
     /// What the roles allow; at least one clause.
     fn role_clauses(&self, act: Act, rtype: &'static ResourceType) -> Result<Vec<Clause>, Denied> {
+        self.role_clauses_but(None, act, rtype)
+    }
+
+    /// The same without what one filter leaves.
+    fn role_clauses_but(
+        &self,
+        without: Option<FilterKind>,
+        act: Act,
+        rtype: &'static ResourceType,
+    ) -> Result<Vec<Clause>, Denied> {
         let mut clauses = Vec::new();
         for role in self.roles() {
             let grants = self.policy.grants(Subject::Role(role.role), act, rtype.name);
-            clauses.extend(grants.iter().filter_map(|grant| {
+            let grants = grants.iter().filter(|grant| grant.filter.is_none() || grant.filter != without);
+            clauses.extend(grants.filter_map(|grant| {
                 let limit = match grant.filter.map(|kind| filter::limit(kind, rtype, self.facts(Some(role))))
                 {
                     None | Some(Limit::Everything) => None,

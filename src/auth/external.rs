@@ -179,6 +179,8 @@ impl Unproved<'_> {
             patient: patient.or(own),
             scopes: Some(scopes(self.read.text("scope"), trusted, machine)),
             token: short(self.read.text("jti")).map(str::to_owned),
+            // An emergency is declared with an account of this server.
+            emergency: None,
         })
     }
 }

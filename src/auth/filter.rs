@@ -14,6 +14,8 @@ pub(super) struct Facts<'a> {
     pub(super) context: Option<&'a str>,
     /// The Practitioner or PractitionerRole who signed in, as type and id.
     pub(super) staff: Option<(&'a str, &'a str)>,
+    /// Logical id of the patient of the emergency that is running.
+    pub(super) emergency: Option<&'a str>,
     /// Logical id of the organisation that the role is limited to.
     pub(super) organization: Option<&'a str>,
 }
@@ -41,6 +43,7 @@ pub(super) fn suits(kind: FilterKind, rt: &'static ResourceType) -> bool {
         own: Some("1"),
         context: Some("1"),
         staff: Some(("Practitioner", "1")),
+        emergency: Some("1"),
         organization: Some("1"),
     };
     matches!(limit(kind, rt, facts), Limit::Where(_))
@@ -51,6 +54,9 @@ pub(super) fn limit(kind: FilterKind, rt: &'static ResourceType, facts: Facts<'_
     match kind {
         FilterKind::Own => facts.own.and_then(|id| compartment(rt, id)).into(),
         FilterKind::InContext => facts.context.and_then(|id| compartment(rt, id)).into(),
+        FilterKind::Emergency => {
+            facts.emergency.and_then(|id| in_emergency(rt, id, facts.organization)).into()
+        }
         FilterKind::OwnAlone => facts.own.and_then(|id| alone(rt, id)).into(),
         FilterKind::Public => public(rt).into(),
         FilterKind::Organization => match facts.organization {
@@ -78,6 +84,27 @@ pub(super) fn granular(rt: &'static ResourceType, pairs: &[(String, String)]) ->
 /// The compartment of a patient (R4 `compartmentdefinition-patient.html`).
 fn compartment(rt: &'static ResourceType, id: &str) -> Option<Condition> {
     compartment_condition(&[rt], "Patient", id).ok()
+}
+
+/// About the one patient of an emergency: the patient alone, not those linked, and what is in the compartment. Where
+/// the role is limited to an organisation, the patient must belong to it.
+fn in_emergency(rt: &'static ResourceType, id: &str, organization: Option<&str>) -> Option<Condition> {
+    let this = |patient: &'static ResourceType| {
+        let own = TokenValue { system: None, code: Some(id.to_owned()) };
+        let is = Condition::Param(patient.param("_id")?, Test::Token { not: false, any: vec![own] });
+        let Some(organization) = organization else { return Some(is) };
+        let belongs = refers(patient, "organization", "Organization", organization)?;
+        Some(Condition::All(vec![is, belongs]))
+    };
+    if rt.name == "Patient" {
+        return this(rt);
+    }
+    if organization.is_none() {
+        return compartment(rt, id);
+    }
+    let ways: Option<Vec<Condition>> =
+        rt.patient_compartment.iter().map(|code| chain(rt, code, "Patient", this)).collect();
+    ways.filter(|ways| !ways.is_empty()).map(Condition::Either)
 }
 
 /// In the patient's compartment, and no other patient takes part.

@@ -1,5 +1,6 @@
 //! Who makes a request, as far as it was proved.
 
+use super::emergency::Emergency;
 use super::scope::Scopes;
 
 /// A role of the access rules (`policies.cedar`).
@@ -87,6 +88,8 @@ pub struct Principal {
     pub scopes: Option<Scopes>,
     /// `jti` of the token.
     pub token: Option<String>,
+    /// The emergency that counts now ([`Emergency::counting`]); its purpose is the purpose of use of all they do.
+    pub emergency: Option<Emergency>,
 }
 
 impl Principal {
@@ -117,6 +120,7 @@ impl Default for Principal {
             patient: None,
             scopes: Some(Scopes::default()),
             token: None,
+            emergency: None,
         }
     }
 }

@@ -108,5 +108,9 @@ fn meaning(filter: FilterKind) -> &'static str {
             "what belongs to the organisation that the role was given for, if it was given for one"
         }
         FilterKind::InContext => "what is in the compartment of the patient in context",
+        FilterKind::Emergency => {
+            "what is about the one patient of a running emergency, who belongs to the organisation that the role \
+             was given for, if it was given for one"
+        }
     }
 }

@@ -67,11 +67,13 @@ pub enum Area {
     Keys,
     /// Accounts and their roles.
     Users,
+    /// Declared emergencies and their review.
+    Emergencies,
 }
 
 impl Area {
     /// Every area.
-    pub const ALL: [Self; 3] = [Self::Clients, Self::Keys, Self::Users];
+    pub const ALL: [Self; 4] = [Self::Clients, Self::Keys, Self::Users, Self::Emergencies];
 
     /// As policies write it.
     pub fn code(self) -> &'static str {
@@ -79,6 +81,7 @@ impl Area {
             Self::Clients => "clients",
             Self::Keys => "keys",
             Self::Users => "users",
+            Self::Emergencies => "emergencies",
         }
     }
 }
@@ -127,12 +130,21 @@ pub enum FilterKind {
     Organization,
     /// In the compartment of the patient in context.
     InContext,
+    /// Of the patient of the emergency that is running.
+    Emergency,
 }
 
 impl FilterKind {
     /// Every filter.
-    pub const ALL: [Self; 6] =
-        [Self::Own, Self::OwnAlone, Self::Treated, Self::Public, Self::Organization, Self::InContext];
+    pub const ALL: [Self; 7] = [
+        Self::Own,
+        Self::OwnAlone,
+        Self::Treated,
+        Self::Public,
+        Self::Organization,
+        Self::InContext,
+        Self::Emergency,
+    ];
 
     /// As policies write it.
     pub fn code(self) -> &'static str {
@@ -143,6 +155,7 @@ impl FilterKind {
             Self::Public => "public",
             Self::Organization => "organization",
             Self::InContext => "in-context",
+            Self::Emergency => "emergency",
         }
     }
 

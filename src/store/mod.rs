@@ -6,11 +6,13 @@ pub mod account;
 pub mod check;
 mod db;
 mod dialect;
+pub mod emergency;
 mod error;
 pub mod history;
 pub mod idempotency;
 pub mod index;
 pub mod ledger;
+pub mod notice;
 pub mod oauth;
 mod pool;
 pub mod resource;
@@ -234,9 +236,11 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
     [
         account::statements().as_slice(),
         check::STATEMENTS,
+        emergency::STATEMENTS,
         history::STATEMENTS,
         idempotency::STATEMENTS,
         ledger::STATEMENTS,
+        notice::STATEMENTS,
         resource::STATEMENTS,
         sandbox::STATEMENTS,
         scheduling::STATEMENTS,

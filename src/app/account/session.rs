@@ -2,11 +2,13 @@
 
 use super::AccountError;
 use crate::app::App;
+use crate::auth::emergency::Emergency;
 use crate::auth::principal::{Principal, Role, RoleGrant, Who};
 use crate::auth::secret::fingerprint;
 use crate::clock::Micros;
 use crate::store::Intent;
 use crate::store::account::{self as table, Account, Grant, Session};
+use crate::store::emergency;
 use std::time::Duration;
 
 /// Uses within this time of each other are written down once.
@@ -21,6 +23,8 @@ pub struct Live {
     pub account: Account,
     /// Their roles.
     pub roles: Vec<Grant>,
+    /// The emergency that is running for them.
+    pub emergency: Option<Emergency>,
 }
 
 impl Live {
@@ -50,7 +54,10 @@ pub async fn session_of(app: &App, cookie: &str) -> Result<Option<Live>, Account
     let account = table::by_id(&mut reader, &session.account).await?;
     let Some(account) = account.filter(|account| account.disabled_us.is_none()) else { return Ok(None) };
     let roles = table::grants(&mut reader, &account.id).await?;
+    let running = emergency::running(&mut reader, &account.id, now).await?;
     drop(reader);
+    let given: Vec<RoleGrant> = roles.iter().filter_map(role_grant).collect();
+    let emergency = Emergency::counting(running, &given, now);
     if now - session.seen_us >= NOTICE {
         let expires = (now + micros(app.config.sign_in.idle)).min(session.ends_us);
         let id = account.id.clone();
@@ -64,7 +71,7 @@ pub async fn session_of(app: &App, cookie: &str) -> Result<Option<Live>, Account
         });
         work.await?;
     }
-    Ok(Some(Live { session, account, roles }))
+    Ok(Some(Live { session, account, roles, emergency }))
 }
 
 /// What whoever is signed in may do on this server's own pages.
@@ -80,6 +87,7 @@ pub fn principal(live: &Live) -> Principal {
         patient,
         scopes: None,
         token: None,
+        emergency: live.emergency.clone(),
     }
 }
 

@@ -4,10 +4,12 @@ use super::proved::{TokenDigest, digest};
 use crate::app::App;
 use crate::app::bearer::Bearer;
 use crate::auth::Access;
+use crate::auth::emergency::Emergency;
 use crate::auth::error::OAuthError;
 use crate::auth::principal::{Principal, Role, RoleGrant, Who};
 use crate::auth::scope::Scopes;
 use crate::auth::token::{self, AccessClaims, Proved, Refused};
+use crate::clock::Micros;
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::store::oauth::bearer::{Named, Standing, standing};
 use std::sync::Arc;
@@ -102,11 +104,12 @@ pub async fn bearer(app: &App, bases: &[&str], token: &str) -> Result<Bearer, Er
     let digest = digest(token);
     let proved = prove(app, bases, token, digest).await?;
     let claims = &proved.claims;
-    if let Some(known) = app.bearers.get(&digest) {
+    let now = app.clock.now();
+    if let Some(known) = app.bearers.get(&digest).filter(|known| known.access.holds_at(now)) {
         return Ok(known);
     }
     let standing = stand(app, claims).await?;
-    let access = Access::of(principal(claims, &standing), app.policy);
+    let access = Access::of(principal(claims, &standing, now), app.policy);
     let bearer = Bearer { access: Arc::new(access), as_of: standing.as_of };
     app.bearers.keep(digest, bearer.clone());
     Ok(bearer)
@@ -136,12 +139,13 @@ async fn stand(app: &App, claims: &AccessClaims) -> Result<Standing, Error> {
     }
 }
 
-fn principal(claims: &AccessClaims, standing: &Standing) -> Principal {
+fn principal(claims: &AccessClaims, standing: &Standing, now: Micros) -> Principal {
     let of_client = vec![RoleGrant { role: Role::System, organization: None }];
     let (who, roles) = match claims.grant {
         Some(_) => (Who::Account(claims.sub.clone()), roles(standing)),
         None => (Who::Client, of_client),
     };
+    let emergency = Emergency::counting(standing.emergency.clone(), &roles, now);
     let user = standing.fhir_user.as_deref().and_then(|user| user.split_once('/'));
     Principal {
         who,
@@ -151,6 +155,7 @@ fn principal(claims: &AccessClaims, standing: &Standing) -> Principal {
         patient: claims.patient.clone(),
         scopes: Some(Scopes::parse(&claims.scope)),
         token: Some(claims.jti.clone()),
+        emergency,
     }
 }
 

@@ -15,15 +15,24 @@ fn letters(role: Role, name: &'static str) -> String {
 #[test]
 fn the_rules_come_to_the_table_they_were_written_from() {
     let table = [
-        (Role::Patient, ["rs", "crus", "rs", "rs", "rs", "crus", "", ""]),
-        (Role::Scheduler, ["rs", "cruds", "cruds", "cruds", "", "r", "r", ""]),
-        (Role::Clinician, ["rs", "crus", "rs", "rs", "", "rs", "", ""]),
-        (Role::Compliance, ["", "", "", "", "rs", "rs", "r", "r"]),
-        (Role::System, ["cruds", "cruds", "cruds", "cruds", "c", "cruds", "", ""]),
-        (Role::Administrator, ["", "", "", "", "", "", "u", "cru"]),
+        (Role::Patient, ["rs", "crus", "rs", "rs", "rs", "crus", "", "", ""]),
+        (Role::Scheduler, ["rs", "cruds", "cruds", "cruds", "", "r", "r", "", ""]),
+        (Role::Clinician, ["rs", "crus", "rs", "rs", "", "rs", "", "", "c"]),
+        (Role::Compliance, ["", "", "", "", "rs", "rs", "r", "r", "ru"]),
+        (Role::System, ["cruds", "cruds", "cruds", "cruds", "c", "cruds", "", "", ""]),
+        (Role::Administrator, ["", "", "", "", "", "", "u", "cru", ""]),
     ];
-    let names =
-        ["Patient", "Appointment", "Slot", "Schedule", "AuditEvent", "Consent", "Subscription", "clients"];
+    let names = [
+        "Patient",
+        "Appointment",
+        "Slot",
+        "Schedule",
+        "AuditEvent",
+        "Consent",
+        "Subscription",
+        "clients",
+        "emergencies",
+    ];
     for (role, row) in table {
         for (name, wanted) in names.into_iter().zip(row) {
             assert_eq!(letters(role, name), wanted, "{role:?} {name}");
@@ -47,7 +56,16 @@ fn obligations_are_those_of_the_table() {
     assert_eq!(read(Role::Scheduler, "Patient"), (None, Some("demographics")));
     assert_eq!(read(Role::Scheduler, "Appointment"), (Some("organization"), None));
     assert_eq!(read(Role::Scheduler, "Consent"), (None, Some("decision")));
-    assert_eq!(read(Role::Clinician, "Patient"), (Some("treated"), None));
+    let treated = policy.grants(Subject::Role(Role::Clinician), Act::Read, "Patient");
+    let treated: Vec<_> = treated.iter().map(|grant| grant.filter.map(FilterKind::code)).collect();
+    assert!(treated.len() == 2 && treated.contains(&Some("treated")) && treated.contains(&Some("emergency")));
+    // An emergency is for looking, never for writing.
+    for act in [Act::Create, Act::Update, Act::Delete] {
+        for name in types() {
+            let grants = policy.grants(Subject::Role(Role::Clinician), act, name);
+            assert!(grants.iter().all(|grant| grant.filter != Some(FilterKind::Emergency)), "{act:?} {name}");
+        }
+    }
     assert_eq!(read(Role::System, "Patient"), (None, None));
 }
 

@@ -1,18 +1,21 @@
 //! What the database knows of a token that its signature does not say.
 
 use crate::args;
+use crate::auth::emergency::Emergency;
 use crate::store::StoreError;
 use crate::store::db::{Tx, statements};
+use crate::store::emergency::emergency;
 
 statements! {
     STANDING = "SELECT s.seq, c.id, c.disabled_us, g.revoked_us, r.jti, a.id, a.disabled_us, a.fhir_user, \
-        p.role, p.organization \
+        p.role, p.organization, e.id, e.patient, e.purpose, e.until_us \
         FROM access_state s \
         LEFT JOIN oauth_client c ON c.id = $1 \
         LEFT JOIN oauth_grant g ON g.id = $2 \
         LEFT JOIN oauth_revoked r ON r.jti = $3 \
         LEFT JOIN account a ON a.id = $4 \
-        LEFT JOIN role_grant p ON p.account = a.id";
+        LEFT JOIN role_grant p ON p.account = a.id \
+        LEFT JOIN emergency e ON e.account = a.id AND e.ended_us IS NULL";
     CLIENT_STANDING = "SELECT s.seq, c.id, c.disabled_us, r.jti FROM access_state s \
         LEFT JOIN oauth_client c ON c.id = $1 \
         LEFT JOIN oauth_revoked r ON r.jti = $2";
@@ -46,6 +49,8 @@ pub struct Standing {
     pub fhir_user: Option<String>,
     /// Roles of the account: code and organization, which is empty for all.
     pub roles: Vec<(String, String)>,
+    /// The last emergency of the account, unless it was ended; whether its time is over is for the caller to judge.
+    pub emergency: Option<Emergency>,
 }
 
 /// How what a token names stands now, in one statement.
@@ -63,6 +68,7 @@ pub async fn standing(tx: &mut Tx, named: Named<'_>) -> Result<Standing, StoreEr
         account_active: first.opt_text(5)?.is_some() && first.opt_int(6)?.is_none(),
         fhir_user: first.opt_text(7)?,
         roles: Vec::new(),
+        emergency: emergency(first, 10)?,
     };
     for row in &rows {
         if let Some(role) = row.opt_text(8)? {
