@@ -18,6 +18,9 @@ mod client;
 mod keys;
 mod policy;
 
+/// What is written down about who made a change.
+const BY: &str = "command line";
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A FHIR R4 scheduling server that never sells a minute twice.

@@ -68,6 +68,8 @@ pub struct Client {
     pub may_introspect: bool,
     /// Whether it may make launch contexts.
     pub may_launch: bool,
+    /// Whether it may keep accounts and roles (SCIM).
+    pub may_provision: bool,
     /// Whether it is switched off.
     pub disabled: bool,
 }

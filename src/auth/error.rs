@@ -82,6 +82,8 @@ pub struct OAuthError {
     pub code: Code,
     /// What the client's developer reads: `error_description`, in ASCII without quotes (RFC 6749 §5.2).
     pub description: &'static str,
+    /// The member of what was sent that is at fault, where one is.
+    pub field: Option<&'static str>,
     /// Internal cause for the log; never sent.
     pub detail: Option<String>,
     /// The transaction lost a race inside the database and may be run again as it is.
@@ -91,7 +93,7 @@ pub struct OAuthError {
 impl OAuthError {
     /// An error that the client is told.
     pub fn new(code: Code, description: &'static str) -> Self {
-        Self { code, description, detail: None, retry: false }
+        Self { code, description, field: None, detail: None, retry: false }
     }
 
     /// Our fault; `detail` goes to the log alone.
@@ -100,6 +102,12 @@ impl OAuthError {
             detail: Some(detail.into()),
             ..Self::new(Code::ServerError, "the server could not complete the request")
         }
+    }
+
+    /// Says which member is at fault.
+    #[must_use]
+    pub fn about(self, field: &'static str) -> Self {
+        Self { field: Some(field), ..self }
     }
 
     /// Adds what only the log reads.

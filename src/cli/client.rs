@@ -1,16 +1,15 @@
 //! `slotwright client`: applications that may ask for access.
 
-use super::{Failure, Settings};
+use super::{BY, Failure, Settings};
 use crate::app::App;
-use crate::app::oauth::clients::{self, NewClient};
+use crate::app::oauth::clients::{self, Change, Invitation, NewClient};
 use crate::app::oauth::register::described;
 use crate::auth::client::{Client, ClientKeys, Proof};
 use crate::clock::Clock;
-use crate::store::oauth::invitation::Invitation;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +27,8 @@ pub(super) enum ClientCommand {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Change how an application is registered; what is not named stays
+    Change(Changed),
     /// Switch an application off: its tokens end at once
     Disable {
         /// Its client_id
@@ -107,6 +108,45 @@ pub(super) struct Add {
     /// It may make the context that applications are started with, as an EHR does
     #[arg(long)]
     may_launch: bool,
+    /// It may keep accounts and roles, as an identity provider does (SCIM)
+    #[arg(long)]
+    may_provision: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// What is changed of an application.
+#[derive(Debug, Args)]
+pub(super) struct Changed {
+    /// Its client_id
+    id: String,
+    /// What people are shown
+    #[arg(long)]
+    name: Option<String>,
+    /// The most that it may be given; what people allowed it beyond that ends
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<String>,
+    /// Where answers may be sent, instead of all that were registered; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URL")]
+    redirect_uris: Vec<String>,
+    /// Where an EHR starts it
+    #[arg(long, value_name = "URL")]
+    launch_uri: Option<String>,
+    /// File with its public keys (a JWK Set)
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// Where it publishes its public keys
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// Whether it may ask what tokens of others mean
+    #[arg(long, value_name = "BOOL")]
+    may_introspect: Option<bool>,
+    /// Whether it may make the context that applications are started with
+    #[arg(long, value_name = "BOOL")]
+    may_launch: Option<bool>,
+    /// Whether it may keep accounts and roles (SCIM)
+    #[arg(long, value_name = "BOOL")]
+    may_provision: Option<bool>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -139,12 +179,14 @@ impl ClientCommand {
                 println!("{:#}", Value::Object(described(&client)));
                 Ok(())
             }
+            Self::Change(changed) => changed.run().await,
             Self::Disable { id, settings } => switch(&id, &settings, false).await,
             Self::Enable { id, settings } => switch(&id, &settings, true).await,
             Self::Secret { id, keep_old, settings } => {
                 let app = open(&settings).await?;
                 let overlap = Duration::from_secs(u64::from(keep_old) * 3600);
-                let secret = clients::renew_secret(&app, &id, overlap).await.map_err(|e| e.description)?;
+                let secret =
+                    clients::renew_secret(&app, &id, overlap, BY).await.map_err(|e| e.description)?;
                 println!("{}", secret.expose_secret());
                 Ok(())
             }
@@ -152,7 +194,7 @@ impl ClientCommand {
                 let app = open(&settings).await?;
                 let lifetime = Duration::from_secs(u64::from(hours) * 3600);
                 let invitation = Invitation { scope, system };
-                let made = clients::invite(&app, invitation, uses, lifetime).await;
+                let made = clients::invite(&app, invitation, uses, lifetime, BY).await;
                 println!("{}", made.map_err(|error| error.description)?.expose_secret());
                 Ok(())
             }
@@ -162,17 +204,7 @@ impl ClientCommand {
 
 impl Add {
     async fn run(self) -> Result<(), Failure> {
-        let keys = match (&self.jwks, self.jwks_uri) {
-            (Some(file), _) => {
-                let unusable = |error: String| format!("{}: {error}", file.display());
-                let text = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
-                Some(ClientKeys::Set(
-                    serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?,
-                ))
-            }
-            (None, Some(url)) => Some(ClientKeys::Url(url)),
-            (None, None) => None,
-        };
+        let keys = keys(self.jwks.as_deref(), self.jwks_uri)?;
         let new = NewClient {
             id: self.id,
             name: self.name,
@@ -188,9 +220,10 @@ impl Add {
             keys,
             may_introspect: self.may_introspect,
             may_launch: self.may_launch,
+            may_provision: self.may_provision,
         };
         let app = open(&self.settings).await?;
-        let made = clients::create(&app, new, "the command line").await;
+        let made = clients::create(&app, new, BY).await;
         let (client, secret) = made.map_err(|error| error.description)?;
         println!("client_id: {}", client.id);
         if let Some(secret) = secret {
@@ -200,13 +233,44 @@ impl Add {
     }
 }
 
+impl Changed {
+    async fn run(self) -> Result<(), Failure> {
+        let keys = keys(self.jwks.as_deref(), self.jwks_uri)?;
+        let app = open(&self.settings).await?;
+        let old = clients::find(&app, &self.id).await?.ok_or_else(|| unknown(&self.id))?;
+        let uris = if self.redirect_uris.is_empty() { old.redirect_uris } else { self.redirect_uris };
+        let change = Change {
+            name: self.name.unwrap_or(old.name),
+            scope: self.scope.unwrap_or_else(|| old.scopes.to_string()),
+            redirect_uris: uris,
+            launch_uri: self.launch_uri.or(old.launch_uri),
+            keys: keys.or(old.keys),
+            may_introspect: self.may_introspect.unwrap_or(old.may_introspect),
+            may_launch: self.may_launch.unwrap_or(old.may_launch),
+            may_provision: self.may_provision.unwrap_or(old.may_provision),
+        };
+        let changed = clients::change(&app, &self.id, change, BY).await.map_err(|error| error.description)?;
+        println!("{:#}", Value::Object(described(&changed)));
+        Ok(())
+    }
+}
+
+/// The public keys that are named, by value or by where they are.
+fn keys(file: Option<&Path>, url: Option<String>) -> Result<Option<ClientKeys>, Failure> {
+    let Some(file) = file else { return Ok(url.map(ClientKeys::Url)) };
+    let unusable = |error: String| format!("{}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
+    let set = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    Ok(Some(ClientKeys::Set(set)))
+}
+
 async fn open(settings: &Settings) -> Result<App, Failure> {
     Ok(App::start(Arc::new(settings.load()?), Clock::system()).await?)
 }
 
 async fn switch(id: &str, settings: &Settings, on: bool) -> Result<(), Failure> {
     let app = open(settings).await?;
-    if clients::switch(&app, id, on).await? { Ok(()) } else { Err(unknown(id)) }
+    if clients::switch(&app, id, on, BY).await? { Ok(()) } else { Err(unknown(id)) }
 }
 
 fn unknown(id: &str) -> Failure {

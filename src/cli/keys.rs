@@ -45,13 +45,11 @@ impl KeyCommand {
             }
             Self::New { now: at_once, settings } => {
                 let auth = settings.load()?.auth;
-                let first = !keys::list(&auth.keys, now)?.iter().any(|key| key.signs);
-                let delay = if first || at_once { 0 } else { auth.activation_delay().as_micros() as i64 };
-                let path = keys::create(&auth.keys, now.saturating_add(delay))?;
-                println!("{} signs from {} on.", path.display(), instant_text(now.saturating_add(delay)));
+                let made = keys::make_next(&auth, at_once, now, super::BY)?;
+                println!("{} signs from {} on.", made.path.display(), instant_text(made.activates_us));
             }
             Self::Retire { kid, settings } => {
-                let path = keys::retire(&settings.load()?.auth.keys, &kid, now)?;
+                let path = keys::retire(&settings.load()?.auth.keys, &kid, now, super::BY)?;
                 println!("{}", path.display());
             }
         }

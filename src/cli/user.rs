@@ -1,6 +1,6 @@
 //! `slotwright user`: accounts and roles from the command line, for the first administrator and for emergencies.
 
-use super::{Failure, Settings};
+use super::{BY, Failure, Settings};
 use crate::app::App;
 use crate::app::account::{self, NewAccount};
 use crate::auth::principal::{Role, RoleGrant};
@@ -10,9 +10,6 @@ use secrecy::{ExposeSecret, SecretString};
 use std::io::Read as _;
 use std::str::FromStr;
 use std::sync::Arc;
-
-/// What a role given here says of who gave it.
-const BY: &str = "command line";
 
 /// What can be done.
 #[derive(Debug, Subcommand)]

@@ -121,7 +121,7 @@ pub fn routes() -> Vec<RouteInfo> {
         fhir("/fhir/", "Bundles, system search"),
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
-    [ROUTES, pages::ROUTES, oauth::ROUTES, admin::ROUTES].concat()
+    [ROUTES, pages::ROUTES, oauth::ROUTES, &admin::routes()].concat()
 }
 
 /// The OpenAPI description of every route.

@@ -45,6 +45,7 @@ fn people() -> NewClient {
         keys: None,
         may_introspect: false,
         may_launch: false,
+        may_provision: false,
     }
 }
 

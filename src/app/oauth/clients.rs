@@ -7,16 +7,25 @@ use crate::auth::scope::{Level, Scopes};
 use crate::auth::{assertion, secret};
 use crate::clock::Micros;
 use crate::store::oauth::client;
-use crate::store::oauth::invitation::{self, Invitation};
+use crate::store::oauth::grant;
+use crate::store::oauth::invitation;
 use crate::store::{Intent, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::store::oauth::invitation::Invitation;
+
 /// The longest name of a client.
 const LONGEST_NAME: usize = 200;
 /// Most redirect URIs of a client.
 const MOST_URIS: usize = 20;
+/// Most applications of one invitation.
+const MOST_USES: i64 = 1000;
+/// How long an invitation may be good: a year.
+const LONGEST_INVITATION: Duration = Duration::from_hours(24 * 365);
+/// Refusal of an id that somebody has.
+pub const TAKEN: &str = "this client_id is taken";
 
 /// A client that is to be registered.
 #[derive(Clone, Debug)]
@@ -41,6 +50,29 @@ pub struct NewClient {
     pub may_introspect: bool,
     /// Whether it may make launch contexts.
     pub may_launch: bool,
+    /// Whether it may keep accounts and roles.
+    pub may_provision: bool,
+}
+
+/// What is changed of a client: all but its id, how it proves itself, and for whom it acts.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What people are shown.
+    pub name: String,
+    /// The most that it may be given.
+    pub scope: String,
+    /// Where answers may be sent.
+    pub redirect_uris: Vec<String>,
+    /// Where an EHR starts it.
+    pub launch_uri: Option<String>,
+    /// Its public keys.
+    pub keys: Option<ClientKeys>,
+    /// Whether it may ask what tokens of others mean.
+    pub may_introspect: bool,
+    /// Whether it may make launch contexts.
+    pub may_launch: bool,
+    /// Whether it may keep accounts and roles.
+    pub may_provision: bool,
 }
 
 /// Checks a new client and gives it what it lacks: an id, and a secret if it proves itself by one.
@@ -48,67 +80,82 @@ pub struct NewClient {
 /// # Errors
 /// `invalid_redirect_uri` or `invalid_client_metadata` with what is wrong.
 pub(super) fn made(app: &App, new: NewClient) -> Result<(Client, Option<SecretString>), OAuthError> {
-    let invalid = |told| Err(OAuthError::new(Code::InvalidClientMetadata, told));
     let is_id = |id: &str| {
         (1..=64).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
     };
     if new.id.as_deref().is_some_and(|id| !is_id(id)) {
-        return invalid("a client_id has 1 to 64 letters, digits, hyphens, dots and underscores");
+        let told = "a client_id has 1 to 64 letters, digits, hyphens, dots and underscores";
+        return Err(invalid("client_id", told));
     }
-    let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        return invalid("a client has a name of 1 to 200 characters");
+    if new.system && new.proof != Proof::Key {
+        let told = "a client that acts for itself proves itself by a key";
+        return Err(invalid("token_endpoint_auth_method", told));
     }
-    let scopes = Scopes::parse(&new.scope);
-    if scopes.is_empty() {
-        return invalid("a client has scopes");
-    }
-    let fits = |level| if new.system { level == Level::System } else { level != Level::System };
-    if !scopes.resources().all(|scope| fits(scope.level)) {
-        return invalid(
-            "a client that acts for itself has system/ scopes, any other patient/ and user/ scopes",
-        );
-    }
-    if new.system {
-        if new.proof != Proof::Key {
-            return invalid("a client that acts for itself proves itself by a key");
-        }
-        if !new.redirect_uris.is_empty() {
-            return invalid("a client that acts for itself has no redirect URIs");
-        }
-    } else {
-        if new.may_introspect || new.may_launch {
-            return invalid("only a client that acts for itself may introspect or make launches");
-        }
-        check_uris(&new.redirect_uris)?;
-    }
-    if new.launch_uri.as_deref().is_some_and(|uri| url_problem(uri).is_some()) {
-        return invalid("launch_uri is an https URL");
-    }
-    check_keys(app, new.proof, new.keys.as_ref())?;
     let secret = match new.proof {
         Proof::Secret => Some(drawn(app)?),
         _ => None,
     };
     let client = Client {
         id: new.id.unwrap_or_else(|| app.clock.new_id()),
-        name: name.to_owned(),
+        name: new.name.trim().to_owned(),
         proof: new.proof,
         system: new.system,
-        scopes,
+        scopes: Scopes::parse(&new.scope),
         redirect_uris: new.redirect_uris,
         launch_uri: new.launch_uri,
         keys: new.keys,
         may_introspect: new.may_introspect,
         may_launch: new.may_launch,
+        may_provision: new.may_provision,
         disabled: false,
     };
+    check(app, &client)?;
     Ok((client, secret))
 }
 
+/// Refuses a client that contradicts itself, naming the member that does.
+fn check(app: &App, client: &Client) -> Result<(), OAuthError> {
+    let name = &client.name;
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(invalid("client_name", "a client has a name of 1 to 200 characters"));
+    }
+    if client.scopes.is_empty() {
+        return Err(invalid("scope", "a client has scopes"));
+    }
+    let fits = |level| if client.system { level == Level::System } else { level != Level::System };
+    if !client.scopes.resources().all(|scope| fits(scope.level)) {
+        let told = "a client that acts for itself has system/ scopes, any other patient/ and user/ scopes";
+        return Err(invalid("scope", told));
+    }
+    if client.system {
+        if !client.redirect_uris.is_empty() {
+            return Err(invalid("redirect_uris", "a client that acts for itself has no redirect URIs"));
+        }
+    } else {
+        let permissions = [
+            ("may_introspect", client.may_introspect),
+            ("may_launch", client.may_launch),
+            ("may_provision", client.may_provision),
+        ];
+        if let Some((field, _)) = permissions.into_iter().find(|(_, given)| *given) {
+            let told = "only a client that acts for itself may introspect, make launches or keep accounts";
+            return Err(invalid(field, told));
+        }
+        check_uris(&client.redirect_uris)?;
+    }
+    if client.launch_uri.as_deref().is_some_and(|uri| url_problem(uri).is_some()) {
+        return Err(invalid("launch_uri", "launch_uri is an https URL"));
+    }
+    check_keys(app, client.proof, client.keys.as_ref())
+}
+
+fn invalid(field: &'static str, told: &'static str) -> OAuthError {
+    OAuthError::new(Code::InvalidClientMetadata, told).about(field)
+}
+
 fn check_uris(uris: &[String]) -> Result<(), OAuthError> {
-    let refused = |told| Err(OAuthError::new(Code::InvalidRedirectUri, told));
+    let refused = |told| Err(OAuthError::new(Code::InvalidRedirectUri, told).about("redirect_uris"));
     if uris.is_empty() || uris.len() > MOST_URIS {
         return refused("an application for people has 1 to 20 redirect URIs");
     }
@@ -128,7 +175,8 @@ fn check_keys(app: &App, proof: Proof, keys: Option<&ClientKeys>) -> Result<(), 
         (_, Some(_)) => Some("only a client that proves itself by a key has keys"),
         (_, None) => None,
     };
-    told.map_or(Ok(()), |told| Err(OAuthError::new(Code::InvalidClientMetadata, told)))
+    let field = if matches!(keys, Some(ClientKeys::Url(_))) { "jwks_uri" } else { "jwks" };
+    told.map_or(Ok(()), |told| Err(invalid(field, told)))
 }
 
 fn drawn(app: &App) -> Result<SecretString, OAuthError> {
@@ -153,10 +201,10 @@ pub async fn create(
         Box::pin(async move {
             let (client, hash, by) = shared.as_ref();
             if !client::insert(tx, client, by, now).await? {
-                return Err(OAuthError::new(Code::InvalidClientMetadata, "this client_id is taken"));
+                return Err(invalid("client_id", TAKEN));
             }
             if let Some(hash) = hash {
-                client::add_secret(tx, &client.id, hash, now, now).await?;
+                client::add_secret(tx, &client.id, hash, by, now, now).await?;
             }
             Ok(())
         })
@@ -194,16 +242,60 @@ pub async fn all(app: &App) -> Result<Vec<Client>, StoreError> {
     client::all(&mut app.store.reader().await?).await
 }
 
+/// Changes a client. What people allowed it beyond its new scopes ends.
+///
+/// # Errors
+/// What is wrong with it; [`Code::InvalidClient`] when it is not known.
+pub async fn change(app: &App, id: &str, change: Change, by: &str) -> Result<Client, OAuthError> {
+    let (now, shared) = (app.clock.now(), Arc::new((id.to_owned(), change, by.to_owned(), app.clone())));
+    let changed = app.store.write(Intent::Upsert, move |tx| {
+        let shared = Arc::clone(&shared);
+        Box::pin(async move {
+            let (id, change, by, app) = shared.as_ref();
+            let old = client::find(tx, id).await?.ok_or_else(unknown)?;
+            let Change { redirect_uris, launch_uri, keys, may_introspect, may_launch, may_provision, .. } =
+                change.clone();
+            let new = Client {
+                name: change.name.trim().to_owned(),
+                scopes: Scopes::parse(&change.scope),
+                redirect_uris,
+                launch_uri,
+                keys,
+                may_introspect,
+                may_launch,
+                may_provision,
+                ..old
+            };
+            check(app, &new)?;
+            client::update(tx, &new, by, now).await?;
+            for grant in grant::of_client(tx, id).await? {
+                if !Scopes::parse(&grant.scope).is_within(&new.scopes) {
+                    grant::revoke(tx, &grant.id, now).await?;
+                }
+            }
+            Ok::<_, OAuthError>(new)
+        })
+    });
+    let changed = changed.await?;
+    tracing::info!(client = changed.id, by, "a client was changed");
+    Ok(changed)
+}
+
+fn unknown() -> OAuthError {
+    OAuthError::new(Code::InvalidClient, "there is no such client")
+}
+
 /// Switches a client off, with all its tokens, or on again; false when it was so already, or is not known.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn switch(app: &App, id: &str, on: bool) -> Result<bool, StoreError> {
-    let (now, id) = (app.clock.now(), Arc::<str>::from(id));
+pub async fn switch(app: &App, id: &str, on: bool, by: &str) -> Result<bool, StoreError> {
+    let (now, shared) = (app.clock.now(), Arc::new((id.to_owned(), by.to_owned())));
     let switched = app.store.write(Intent::Upsert, move |tx| {
-        let id = Arc::clone(&id);
+        let shared = Arc::clone(&shared);
         Box::pin(async move {
-            if on { client::enable(tx, &id).await } else { client::disable(tx, &id, now).await }
+            let (id, by) = shared.as_ref();
+            if on { client::enable(tx, id, by, now).await } else { client::disable(tx, id, by, now).await }
         })
     });
     switched.await
@@ -212,19 +304,29 @@ pub async fn switch(app: &App, id: &str, on: bool) -> Result<bool, StoreError> {
 /// Gives a client a new secret, which is told this once; the old ones stay good for `overlap`.
 ///
 /// # Errors
-/// When the client is not known or does not prove itself by a secret.
-pub async fn renew_secret(app: &App, id: &str, overlap: Duration) -> Result<SecretString, OAuthError> {
-    let found = find(app, id).await?;
-    if found.is_none_or(|client| client.proof != Proof::Secret) {
-        return Err(OAuthError::new(Code::InvalidClientMetadata, "there is no such client with a secret"));
+/// [`Code::InvalidClient`] when the client is not known, `invalid_client_metadata` when it does not prove itself
+/// by a secret.
+pub async fn renew_secret(
+    app: &App,
+    id: &str,
+    overlap: Duration,
+    by: &str,
+) -> Result<SecretString, OAuthError> {
+    let found = find(app, id).await?.ok_or_else(unknown)?;
+    if found.proof != Proof::Secret {
+        let told = "the client does not prove itself by a secret";
+        return Err(invalid("token_endpoint_auth_method", told));
     }
     let secret = drawn(app)?;
     let now = app.clock.now();
     let until = now.saturating_add(Micros::try_from(overlap.as_micros()).unwrap_or(Micros::MAX));
-    let shared = Arc::new((id.to_owned(), secret::fingerprint(secret.expose_secret())));
+    let shared = Arc::new((id.to_owned(), secret::fingerprint(secret.expose_secret()), by.to_owned()));
     let added = app.store.write(Intent::Upsert, move |tx| {
         let shared = Arc::clone(&shared);
-        Box::pin(async move { client::add_secret(tx, &shared.0, &shared.1, now, until).await })
+        Box::pin(async move {
+            let (id, hash, by) = shared.as_ref();
+            client::add_secret(tx, id, hash, by, now, until).await
+        })
     });
     added.await?;
     Ok(secret)
@@ -233,23 +335,34 @@ pub async fn renew_secret(app: &App, id: &str, overlap: Duration) -> Result<Secr
 /// Makes an initial access token (RFC 7591 §3), which is told this once.
 ///
 /// # Errors
-/// When the scopes are none of ours.
+/// When the scopes are none of ours, or uses or lifetime are out of bounds.
 pub async fn invite(
     app: &App,
     invitation: Invitation,
     uses: i64,
     lifetime: Duration,
+    by: &str,
 ) -> Result<SecretString, OAuthError> {
     if Scopes::parse(&invitation.scope).is_empty() {
-        return Err(OAuthError::new(Code::InvalidClientMetadata, "an invitation has scopes"));
+        return Err(invalid("scope", "an invitation has scopes"));
+    }
+    if !(1..=MOST_USES).contains(&uses) {
+        return Err(invalid("uses", "an invitation is good for 1 to 1000 applications"));
+    }
+    if lifetime.is_zero() || lifetime > LONGEST_INVITATION {
+        return Err(invalid("hours", "an invitation is good for 1 to 8760 hours"));
     }
     let token = drawn(app)?;
     let now = app.clock.now();
     let until = now.saturating_add(Micros::try_from(lifetime.as_micros()).unwrap_or(Micros::MAX));
-    let shared = Arc::new((secret::fingerprint(token.expose_secret()), invitation));
+    let hash = secret::fingerprint(token.expose_secret());
+    let shared = Arc::new((hash, invitation, by.to_owned()));
     let kept = app.store.write(Intent::Upsert, move |tx| {
         let shared = Arc::clone(&shared);
-        Box::pin(async move { invitation::insert(tx, &shared.0, &shared.1, uses, now, until).await })
+        Box::pin(async move {
+            let (hash, invitation, by) = shared.as_ref();
+            invitation::insert(tx, hash, invitation, uses, by, now, until).await
+        })
     });
     kept.await?;
     Ok(token)

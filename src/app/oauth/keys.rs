@@ -6,6 +6,7 @@
 
 use crate::auth::keys::{KeyError, Keys, SigningKey, to_pem};
 use crate::clock::{Clock, Micros};
+use crate::config::Auth;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use jiff::Timestamp;
@@ -307,11 +308,27 @@ pub fn store(dir: &Path, pem: &str, activates_us: Micros) -> Result<PathBuf, Key
     Ok(path)
 }
 
-/// Takes a key out of use: it is no longer published and its tokens are no longer taken. Its new name.
+/// Makes the next key: published now, signing once everybody has fetched it; the first one, and one made `at_once`,
+/// signs from now on. `by` says who makes it.
+///
+/// # Errors
+/// When the directory can't be read or written.
+pub fn make_next(auth: &Auth, at_once: bool, now: Micros, by: &str) -> Result<Listed, KeyringError> {
+    let first = !list(&auth.keys, now)?.iter().any(|key| key.signs);
+    let delay = if first || at_once { 0 } else { auth.activation_delay().as_micros() as i64 };
+    let path = create(&auth.keys, now.saturating_add(delay))?;
+    let made = list(&auth.keys, now)?.into_iter().find(|key| key.path == path);
+    let made = made.ok_or(KeyringError::Generate)?;
+    tracing::info!(kid = made.kid, by, "a signing key was made");
+    Ok(made)
+}
+
+/// Takes a key out of use: it is no longer published and its tokens are no longer taken. `by` says who takes it. Its new
+/// name.
 ///
 /// # Errors
 /// When it is the key that signs, or there is none with this id.
-pub fn retire(dir: &Path, kid: &str, now: Micros) -> Result<PathBuf, KeyringError> {
+pub fn retire(dir: &Path, kid: &str, now: Micros, by: &str) -> Result<PathBuf, KeyringError> {
     let listed = list(dir, now)?;
     let unknown = || KeyringError::Unknown { dir: dir.to_owned(), kid: kid.to_owned() };
     let key = listed.into_iter().find(|key| key.kid == kid).ok_or_else(unknown)?;
@@ -323,5 +340,6 @@ pub fn retire(dir: &Path, kid: &str, now: Micros) -> Result<PathBuf, KeyringErro
     let retired = PathBuf::from(name);
     let moved = fs::rename(&key.path, &retired);
     moved.map_err(|source| KeyringError::Io { path: key.path, source })?;
+    tracing::info!(kid, by, "a signing key was retired");
     Ok(retired)
 }

@@ -66,7 +66,7 @@ pub async fn register(app: &App, initial: &str, body: Value) -> Result<Map<Strin
                 let client = Client { scopes, ..client.clone() };
                 client::insert(tx, &client, "registration", now).await?;
                 if let Some(secret) = secret_hash {
-                    client::add_secret(tx, &client.id, secret, now, now).await?;
+                    client::add_secret(tx, &client.id, secret, "registration", now, now).await?;
                 }
                 Ok(client)
             })
@@ -121,6 +121,7 @@ fn wanted(metadata: Metadata) -> Result<NewClient, OAuthError> {
         keys,
         may_introspect: false,
         may_launch: false,
+        may_provision: false,
     })
 }
 

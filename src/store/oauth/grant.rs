@@ -15,6 +15,9 @@ statements! {
     OF_ACCOUNT = "SELECT id, client, account, base, session, scope, patient, encounter, launch, nonce, auth_time_us, \
         made_us, last_used_us, revoked_us FROM oauth_grant \
         WHERE account = $1 AND revoked_us IS NULL ORDER BY made_us DESC, id";
+    OF_CLIENT = "SELECT id, client, account, base, session, scope, patient, encounter, launch, nonce, auth_time_us, \
+        made_us, last_used_us, revoked_us FROM oauth_grant WHERE client = $1 AND revoked_us IS NULL ORDER BY id";
+    REVOKE_ALL = "UPDATE oauth_grant SET revoked_us = $1 WHERE account = $2 AND revoked_us IS NULL";
     USED = "UPDATE oauth_grant SET last_used_us = $1 WHERE id = $2";
     REVOKE = "UPDATE oauth_grant SET revoked_us = $1 WHERE id = $2 AND revoked_us IS NULL";
     INSERT_CODE = "INSERT INTO oauth_code (hash, grant_id, redirect_uri, challenge, expires_us) \
@@ -81,6 +84,16 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Grant>, StoreError> {
 /// What an account allowed and did not take back, the newest first.
 pub async fn of_account(tx: &mut Tx, account: &str) -> Result<Vec<Grant>, StoreError> {
     tx.all(OF_ACCOUNT, args![account]).await?.iter().map(read).collect()
+}
+
+/// What anybody allowed a client and did not take back.
+pub async fn of_client(tx: &mut Tx, client: &str) -> Result<Vec<Grant>, StoreError> {
+    tx.all(OF_CLIENT, args![client]).await?.iter().map(read).collect()
+}
+
+/// Takes back all that an account allowed anybody, with all codes and tokens.
+pub async fn revoke_all(tx: &mut Tx, account: &str, now: Micros) -> Result<(), StoreError> {
+    tx.execute(REVOKE_ALL, args![now, account]).await.map(drop)
 }
 
 /// Notes that a token was fetched with it.

@@ -6,8 +6,8 @@ use crate::store::StoreError;
 use crate::store::db::{Tx, statements};
 
 statements! {
-    INSERT = "INSERT INTO oauth_invitation (hash, scope, system, uses_left, made_us, expires_us) \
-        VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT = "INSERT INTO oauth_invitation (hash, scope, system, uses_left, made_us, expires_us, made_by) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
     USE = "UPDATE oauth_invitation SET uses_left = uses_left - 1 WHERE hash = $1 AND uses_left > 0 \
         AND expires_us > $2 RETURNING scope, system";
     KNOWN = "SELECT 1 FROM oauth_invitation WHERE hash = $1 AND uses_left > 0 AND expires_us > $2";
@@ -22,17 +22,18 @@ pub struct Invitation {
     pub system: bool,
 }
 
-/// Stores a new one by its hash.
+/// Stores a new one by its hash, made by `by`.
 pub async fn insert(
     tx: &mut Tx,
     hash: &str,
     invitation: &Invitation,
     uses: i64,
+    by: &str,
     now: Micros,
     expires: Micros,
 ) -> Result<(), StoreError> {
     let system = i64::from(invitation.system);
-    tx.execute(INSERT, args![hash, invitation.scope.as_str(), system, uses, now, expires]).await.map(drop)
+    tx.execute(INSERT, args![hash, invitation.scope.as_str(), system, uses, now, expires, by]).await.map(drop)
 }
 
 /// Whether it could be used.

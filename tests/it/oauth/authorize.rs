@@ -78,7 +78,7 @@ both_engines! {
         for id in [Some("other"), Some("APP"), Some("backend"), Some(""), None] {
             authorize(&app, &with(asked.clone(), "client_id", id)).await.stays();
         }
-        assert!(clients::switch(app.library(), "app", false).await.unwrap());
+        assert!(clients::switch(app.library(), "app", false, "a test").await.unwrap());
         authorize(&app, &asked).await.stays();
     }
 

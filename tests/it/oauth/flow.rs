@@ -34,6 +34,7 @@ pub fn public(id: &str) -> NewClient {
         keys: None,
         may_introspect: false,
         may_launch: false,
+        may_provision: false,
     }
 }
 

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 async fn invitation(app: &TestApp, scope: &str, system: bool, uses: i64) -> String {
     let invitation = Invitation { scope: scope.to_owned(), system };
-    let token = clients::invite(app.library(), invitation, uses, Duration::from_hours(1)).await.unwrap();
+    let token =
+        clients::invite(app.library(), invitation, uses, Duration::from_hours(1), "a test").await.unwrap();
     format!("Bearer {}", token.expose_secret())
 }
 

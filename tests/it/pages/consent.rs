@@ -45,6 +45,7 @@ async fn request(app: &TestApp, ask: Ask) -> String {
         keys: None,
         may_introspect: false,
         may_launch: false,
+        may_provision: false,
         disabled: false,
     };
     clients::add(library, client, "a test").await.expect("a client");

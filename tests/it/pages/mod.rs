@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod admin_clients;
 pub mod browser;
 mod consent;
 mod forms;

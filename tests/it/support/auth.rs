@@ -87,6 +87,7 @@ pub fn system_client(id: &str, scope: &str) -> Registered {
         keys: None,
         may_introspect: false,
         may_launch: false,
+        may_provision: false,
         disabled: false,
     }
 }

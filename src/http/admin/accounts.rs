@@ -1,17 +1,12 @@
-//! The administrator API: accounts, roles and the access review, as JSON.
-//!
-//! It takes a person's own session, so that no app administers on anyone's behalf; the access rules decide
-//! which role may do what. Whatever changes something must be sent as `application/json` and from this site,
-//! which no form of another site can do.
+//! `/admin/accounts`, `/admin/review`: accounts, roles and the access review.
 
-use super::edge::{Arrival, Label};
-use super::pages::visit::{Cookie, Visit};
-use super::{RouteInfo, Shared, body};
-use crate::app::account::{self, Account, AccountError, Change, Grant, Live, NewAccount};
-use crate::auth::access::Access;
+use super::{AdminError, allowed, answer, present, sent};
+use crate::app::account::{self, Account, Change, Grant, NewAccount};
 use crate::auth::principal::{Role, RoleGrant};
 use crate::auth::rule::{Act, Area};
 use crate::clock::{Micros, instant_text};
+use crate::http::pages::visit::Visit;
+use crate::http::{RouteInfo, Shared};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -21,12 +16,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Largest body.
-const LARGEST: usize = 64 * 1024;
 /// Accounts in one answer.
 const PAGE: i64 = 100;
 
-/// Every route of the administrator API.
+/// Routes about accounts.
 pub(super) const ROUTES: &[RouteInfo] = &[
     RouteInfo {
         methods: &["GET", "HEAD", "POST"],
@@ -79,103 +72,6 @@ pub(super) const ROUTES: &[RouteInfo] = &[
     },
 ];
 
-/// Why the API refuses.
-#[derive(Debug)]
-enum AdminError {
-    NotSignedIn,
-    NotAllowed,
-    NotRecent,
-    NotFromHere,
-    Invalid(String),
-    Taken,
-    Unknown,
-    Broken(String),
-}
-
-impl From<AccountError> for AdminError {
-    fn from(error: AccountError) -> Self {
-        match error {
-            AccountError::Unknown => Self::Unknown,
-            AccountError::Taken => Self::Taken,
-            AccountError::Invalid(_) | AccountError::Weak(_) => Self::Invalid(error.to_string()),
-            other => Self::Broken(other.to_string()),
-        }
-    }
-}
-
-impl AdminError {
-    fn present(self) -> Response {
-        let (status, code, told) = match self {
-            Self::NotSignedIn => (StatusCode::UNAUTHORIZED, "signed-out", "Sign in at /sign-in".to_owned()),
-            Self::NotAllowed => {
-                (StatusCode::FORBIDDEN, "forbidden", "Your roles do not allow this".to_owned())
-            }
-            Self::NotRecent => {
-                let told = "Show once more that it is you: /sign-in?again=1".to_owned();
-                (StatusCode::FORBIDDEN, "sign-in-again", told)
-            }
-            Self::NotFromHere => {
-                let told = "Changes are sent as application/json, from this site".to_owned();
-                (StatusCode::FORBIDDEN, "not-from-here", told)
-            }
-            Self::Invalid(told) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", told),
-            Self::Taken => (StatusCode::CONFLICT, "taken", "The username is taken".to_owned()),
-            Self::Unknown => (StatusCode::NOT_FOUND, "unknown", "There is no such account".to_owned()),
-            Self::Broken(error) => {
-                tracing::error!(%error, "the administrator API failed");
-                let told = "Something went wrong on our side".to_owned();
-                (StatusCode::INTERNAL_SERVER_ERROR, "broken", told)
-            }
-        };
-        answer(status, &json!({ "error": code, "message": told }))
-    }
-}
-
-fn answer(status: StatusCode, value: &Value) -> Response {
-    let mut response = (status, value.to_string()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn present(result: Result<Response, AdminError>) -> Response {
-    let mut response = result.unwrap_or_else(AdminError::present);
-    response.extensions_mut().insert(Label("admin"));
-    response
-}
-
-/// Whoever is signed in with a role that allows `act` on accounts; to change something they must have proved
-/// not long ago who they are.
-async fn allowed(http: &Shared, visit: &Visit, act: Act) -> Result<Live, AdminError> {
-    let cookie = visit.cookie(Cookie::Session).ok_or(AdminError::NotSignedIn)?;
-    let live = account::session_of(&http.app, &cookie).await?.ok_or(AdminError::NotSignedIn)?;
-    let access = Access::of(account::principal(&live), http.app.policy);
-    if !access.may_in(act, Area::Users) {
-        return Err(AdminError::NotAllowed);
-    }
-    if act != Act::Read {
-        if !visit.is_json_from_here() {
-            return Err(AdminError::NotFromHere);
-        }
-        if !live.is_recent(&http.app) {
-            return Err(AdminError::NotRecent);
-        }
-    }
-    Ok(live)
-}
-
-/// The body as `T`; what is wrong with it names the place.
-async fn sent<T: serde::de::DeserializeOwned>(
-    visit: &Visit,
-    body: axum::body::Body,
-) -> Result<T, AdminError> {
-    let arrival = visit.extension::<Arrival>().ok_or_else(|| AdminError::Broken("no arrival".to_owned()))?;
-    let bytes = body::read(visit.headers(), body, LARGEST, arrival).await;
-    let bytes = bytes.map_err(|error| AdminError::Invalid(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| AdminError::Invalid(error.to_string()))
-}
-
 fn described(account: &Account, roles: &[Grant]) -> Value {
     let time = |at: Option<Micros>| at.map(instant_text);
     let role = |grant: &Grant| {
@@ -216,7 +112,7 @@ struct RoleName {
 
 impl RoleName {
     fn grant(self) -> Result<RoleGrant, AdminError> {
-        let unknown = || AdminError::Invalid(format!("\"{}\" is not a role", self.role));
+        let unknown = || AdminError::invalid("roles", format!("\"{}\" is not a role", self.role));
         let role = Role::from_code(&self.role).ok_or_else(unknown)?;
         Ok(RoleGrant { role, organization: self.organization })
     }
@@ -233,7 +129,7 @@ async fn list(State(http): State<Shared>, request: Request) -> Response {
 }
 
 async fn listed(http: &Shared, visit: &Visit) -> Result<Response, AdminError> {
-    allowed(http, visit, Act::Read).await?;
+    allowed(http, visit, Act::Read, Area::Users).await?;
     let page = account::list(&http.app, &visit.query("after").unwrap_or_default(), PAGE).await?;
     let next = page.last().filter(|_| page.len() as i64 == PAGE).map(|last| last.username.clone());
     let mut accounts = Vec::new();
@@ -263,7 +159,7 @@ async fn create(State(http): State<Shared>, request: Request) -> Response {
 }
 
 async fn created(http: &Shared, visit: &Visit, body: axum::body::Body) -> Result<Response, AdminError> {
-    let by = allowed(http, visit, Act::Create).await?.account.id;
+    let by = allowed(http, visit, Act::Create, Area::Users).await?.account.id;
     let Creation { username, name, password, fhir_user, locale, roles } = sent(visit, body).await?;
     let password = password.map(SecretString::from);
     let new = NewAccount { username, name, password, fhir_user, locale, roles: grants(roles)? };
@@ -274,7 +170,7 @@ async fn created(http: &Shared, visit: &Visit, body: axum::body::Body) -> Result
 /// `GET /admin/accounts/{id}`
 async fn read(State(http): State<Shared>, request: Request) -> Response {
     let (visit, _) = Visit::bare(http.clone(), request);
-    let result = match allowed(&http, &visit, Act::Read).await {
+    let result = match allowed(&http, &visit, Act::Read, Area::Users).await {
         Ok(_) => one(&http, &visit.segment(2), StatusCode::OK).await,
         Err(error) => Err(error),
     };
@@ -296,7 +192,7 @@ async fn change(State(http): State<Shared>, request: Request) -> Response {
 }
 
 async fn changed(http: &Shared, visit: &Visit, body: axum::body::Body) -> Result<Response, AdminError> {
-    allowed(http, visit, Act::Update).await?;
+    allowed(http, visit, Act::Update, Area::Users).await?;
     let Changed { name, fhir_user, locale } = sent(visit, body).await?;
     let id = visit.segment(2);
     account::change(&http.app, &id, Change { name, fhir_user, locale }).await?;
@@ -316,7 +212,7 @@ async fn password(State(http): State<Shared>, request: Request) -> Response {
 }
 
 async fn set_password(http: &Shared, visit: &Visit, body: axum::body::Body) -> Result<Response, AdminError> {
-    allowed(http, visit, Act::Update).await?;
+    allowed(http, visit, Act::Update, Area::Users).await?;
     let NewPassword { password } = sent(visit, body).await?;
     let id = visit.segment(2);
     account::set_password(&http.app, &id, &SecretString::from(password)).await?;
@@ -336,7 +232,7 @@ async fn enable(State(http): State<Shared>, request: Request) -> Response {
 }
 
 async fn switch(http: &Shared, visit: &Visit, on: bool) -> Result<Response, AdminError> {
-    allowed(http, visit, Act::Update).await?;
+    allowed(http, visit, Act::Update, Area::Users).await?;
     let id = visit.segment(2);
     if on {
         account::enable(&http.app, &id).await?;
@@ -362,7 +258,7 @@ async fn roles(State(http): State<Shared>, request: Request) -> Response {
 }
 
 async fn change_roles(http: &Shared, visit: &Visit, body: axum::body::Body) -> Result<Response, AdminError> {
-    let by = allowed(http, visit, Act::Update).await?.account.id;
+    let by = allowed(http, visit, Act::Update, Area::Users).await?.account.id;
     let RoleChange { add, remove } = sent(visit, body).await?;
     let (id, add, remove) = (visit.segment(2), grants(add)?, grants(remove)?);
     for role in &add {
@@ -381,7 +277,7 @@ async fn review(State(http): State<Shared>, request: Request) -> Response {
 }
 
 async fn reviewed(http: &Shared, visit: &Visit) -> Result<Response, AdminError> {
-    allowed(http, visit, Act::Read).await?;
+    allowed(http, visit, Act::Read, Area::Users).await?;
     let rows = account::review(&http.app).await?;
     if visit.query("format").as_deref() != Some("csv") {
         return Ok(answer(StatusCode::OK, &account::json(&rows)));
