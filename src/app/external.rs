@@ -106,7 +106,8 @@ pub async fn bearer(app: &App, trusted: &Trusted, bases: &[&str], token: &str) -
         unproved.key(&set).ok_or_else(|| refused(Refused::Unknown))?
     };
     let principal = unproved.principal(&key, trusted, bases).map_err(refused)?;
-    Ok(Bearer { access: Arc::new(Access::of(principal, app.policy)), as_of })
+    let access = Access::of(principal, app.policy).under(app.consents_at(as_of).await?);
+    Ok(Bearer { access: Arc::new(access), as_of })
 }
 
 /// Where the issuer publishes its keys (OpenID Connect Discovery §4).

@@ -6,6 +6,7 @@ pub mod bearer;
 pub mod booking;
 pub mod bundle;
 pub mod check;
+pub mod consents;
 pub mod execute;
 pub mod external;
 pub mod history;
@@ -62,6 +63,8 @@ pub struct App {
     pub proved: oauth::proved::ProvedTokens,
     /// Bearers of access tokens, as of the last change of anybody's access.
     pub bearers: bearer::Bearers,
+    /// What patients consented to.
+    pub consents: consents::Consents,
     /// Whether this is a sandbox.
     pub mode: Mode,
     /// The access rules.
@@ -95,6 +98,7 @@ impl App {
         let validator = Validator::new().map_err(StoreError::Other)?;
         let outbound = Outbound::new(&config.outbound, clock.clone()).map_err(StoreError::Other)?;
         let issuers = Issuers::new(&config.auth.issuers, &outbound).map_err(StoreError::Other)?;
+        let consents = consents::Consents::load(&store).await?;
         let origins = Origins::new(clock.clone());
         let keys = oauth::keys::KeyRing::new(config.auth.keys.clone(), clock.clone());
         Ok(Self {
@@ -109,6 +113,7 @@ impl App {
             keys,
             proved: oauth::proved::ProvedTokens::default(),
             bearers: bearer::Bearers::default(),
+            consents,
             mode: Mode::Production,
             policy,
         })

@@ -3,6 +3,7 @@
 use super::App;
 use super::booking::{self, Effect};
 use super::write::Work;
+use crate::auth::consent;
 use crate::fhir::interaction::Instance;
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::scheduling::appointment::{Appointment, Status, check_transition, set_held_until};
@@ -54,6 +55,10 @@ pub async fn prepare(
             }
             Typed::Appointment(old, new)
         }
+        "Consent" => {
+            keep_consent_honoured(body)?;
+            Typed::Nothing
+        }
         "PractitionerRole" | "Location" => {
             let claims_as = claims_as(instance, body);
             if old.is_some_and(|old| self::claims_as(instance, old) != claims_as) {
@@ -63,6 +68,15 @@ pub async fn prepare(
         }
         _ => Typed::Nothing,
     })
+}
+
+/// Refuses a consent about privacy that nobody could be shown to have given: it would limit nothing.
+fn keep_consent_honoured(body: &Value) -> Result<(), Error> {
+    if !matches!(consent::read(body), consent::Read::Homeless) {
+        return Ok(());
+    }
+    let message = "An active consent about privacy needs a reference to a Patient of this server";
+    Err(Error::unprocessable(Issue::error("business-rule", message).at("Consent.patient")))
 }
 
 /// Whose time a booking of this role or place takes.

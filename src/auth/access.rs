@@ -1,5 +1,6 @@
 //! What one request may do: role, scope, and compartment or granular filter, taken together.
 
+use super::consent::{Asker, Standing, Verdict};
 use super::emergency::ACT_REASON;
 use super::filter::{self, Facts, Limit};
 use super::permit::{Clause, Denied, Permit, shows};
@@ -10,23 +11,43 @@ use super::scope::{Level, ResourceScope, Right};
 use crate::clock::Micros;
 use crate::fhir::outcome::Issue;
 use crate::fhir::registry::{ResourceType, resource_type};
+use crate::fhir::search::Condition;
 
 /// The access of one request. Every [`Permit`] of a client's comes from here.
 #[derive(Clone, Debug)]
 pub struct Access {
     principal: Principal,
     policy: &'static Policy,
+    /// What patients consented to, and who asks as far as that goes; absent: nothing of any patient is reached.
+    consents: Option<(Standing, Asker)>,
 }
 
 impl Access {
-    /// The access of whoever makes a request.
+    /// The access of whoever makes a request, to what is of no patient. For the rest it has to be told what
+    /// patients consented to: [`Access::under`].
     pub fn of(principal: Principal, policy: &'static Policy) -> Self {
-        Self { principal, policy }
+        Self { principal, policy, consents: None }
+    }
+
+    /// The same under what patients consented to.
+    #[must_use]
+    pub fn under(self, consents: Standing) -> Self {
+        let asker = Asker::of(&self.principal);
+        Self { consents: Some((consents, asker)), ..self }
+    }
+
+    /// What the consents of a patient say of something that is done with a resource of the patient's, and which
+    /// of them says so; they say nothing to the server itself.
+    pub fn consent(&self, act: Act, rtype: &str, patient: &str) -> Verdict<'_> {
+        match &self.consents {
+            Some((consents, asker)) if !self.is_whole() => consents.decide(asker, act, rtype, patient),
+            _ => Verdict::SILENT,
+        }
     }
 
     /// The server's own, for work that it does of its own accord, such as loading the sandbox.
     pub fn of_server(work: &'static str, policy: &'static Policy) -> Self {
-        Self { principal: Principal::server(work), policy }
+        Self { principal: Principal::server(work), policy, consents: None }
     }
 
     /// Who makes the request.
@@ -34,9 +55,11 @@ impl Access {
         &self.principal
     }
 
-    /// Whether it is still the same at `now`: an emergency ends by the clock, without anything being written.
+    /// Whether it is still the same at `now`: emergencies and the periods of consents end by the clock, without
+    /// anything being written.
     pub fn holds_at(&self, now: Micros) -> bool {
-        self.principal.emergency.as_ref().is_none_or(|emergency| emergency.until > now)
+        let goes_on = self.principal.emergency.as_ref().is_none_or(|emergency| emergency.until > now);
+        goes_on && self.consents.as_ref().is_none_or(|(consents, _)| consents.hold_at(now))
     }
 
     /// Whether nothing is limited: the server's own work, and the sandbox without sign-in.
@@ -193,6 +216,10 @@ impl Access {
         rtype: &'static ResourceType,
     ) -> Result<Vec<Clause>, Denied> {
         let mut clauses = Vec::new();
+        let consented = self.consented(act, rtype, None);
+        // An emergency suspends the consents of its patient, and of nobody else.
+        let patient = self.principal.emergency.as_ref().map(|emergency| emergency.patient.as_str());
+        let in_emergency = self.consented(act, rtype, patient);
         for role in self.roles() {
             let grants = self.policy.grants(Subject::Role(role.role), act, rtype.name);
             let grants = grants.iter().filter(|grant| grant.filter.is_none() || grant.filter != without);
@@ -203,10 +230,26 @@ impl Access {
                     Some(Limit::Nothing) => return None,
                     Some(Limit::Where(condition)) => Some(condition),
                 };
-                Some(Clause { limit, view: grant.view, cutoff: grant.cutoff })
+                let clause = Clause { limit, view: grant.view, cutoff: grant.cutoff };
+                Some(match (role.role, grant.filter) {
+                    // What patients do with their own record needs nobody's consent.
+                    (Role::Patient, _) => clause,
+                    (_, Some(FilterKind::Emergency)) => clause.and(&in_emergency),
+                    _ => clause.and(&consented),
+                })
             }));
         }
         if clauses.is_empty() { Err(denied_by_role(act, rtype)) } else { Ok(clauses) }
+    }
+
+    /// What the consent of no patient `but` one denies.
+    fn consented(&self, act: Act, rtype: &'static ResourceType, but: Option<&str>) -> Clause {
+        let limit = match &self.consents {
+            Some((consents, asker)) => consents.limit(asker, act, rtype, but),
+            None if rtype.patient_compartment.is_empty() => None,
+            None => Some(Condition::Either(Vec::new())),
+        };
+        Clause { limit, ..Clause::default() }
     }
 
     /// What a scope reaches.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod assertion;
 pub mod client;
+pub mod consent;
 pub mod emergency;
 pub mod error;
 pub mod external;

@@ -61,6 +61,19 @@ pub(super) fn replace_version(tx: &Tx) -> Option<&'static str> {
     (tx.engine() == Engine::Postgres).then_some(REPLACE_VERSION)
 }
 
+/// A SELECT of the texts of a JSON array, each behind `prefix`.
+pub(super) fn texts_of(engine: Engine, array: &str, prefix: &str) -> String {
+    let (text, from) = match engine {
+        Engine::Sqlite => ("value".to_owned(), format!(" FROM json_each({array})")),
+        Engine::Postgres => (format!("json_array_elements_text(CAST({array} AS json))"), String::new()),
+    };
+    if prefix.is_empty() {
+        format!("SELECT {text}{from}")
+    } else {
+        format!("SELECT '{prefix}' || {text}{from}")
+    }
+}
+
 /// A stored body as text.
 pub(super) fn body_as_text(tx: &Tx, column: &str) -> String {
     match tx.engine() {

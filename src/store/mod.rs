@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod check;
+pub mod consent;
 mod db;
 mod dialect;
 pub mod emergency;
@@ -236,6 +237,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
     [
         account::statements().as_slice(),
         check::STATEMENTS,
+        consent::STATEMENTS,
         emergency::STATEMENTS,
         history::STATEMENTS,
         idempotency::STATEMENTS,

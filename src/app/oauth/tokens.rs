@@ -109,7 +109,8 @@ pub async fn bearer(app: &App, bases: &[&str], token: &str) -> Result<Bearer, Er
         return Ok(known);
     }
     let standing = stand(app, claims).await?;
-    let access = Access::of(principal(claims, &standing, now), app.policy);
+    let consents = app.consents_at(standing.as_of).await?;
+    let access = Access::of(principal(claims, &standing, now), app.policy).under(consents);
     let bearer = Bearer { access: Arc::new(access), as_of: standing.as_of };
     app.bearers.keep(digest, bearer.clone());
     Ok(bearer)

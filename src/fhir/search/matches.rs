@@ -107,8 +107,11 @@ fn passes(
 
 /// The logical id has a column of its own and keeps its case.
 fn is_id(test: &Test, body: &Value) -> bool {
-    let Test::Token { not, any } = test else { return false };
     let id = body.get("id").and_then(Value::as_str).unwrap_or_default();
+    if let Test::Among(_, ids) = test {
+        return ids.contains(id);
+    }
+    let Test::Token { not, any } = test else { return false };
     let own = any.iter().filter(|wanted| wanted.system.as_deref().is_none_or(str::is_empty));
     let found = own.into_iter().any(|wanted| wanted.code.as_deref().is_none_or(|code| code == id));
     found != *not
@@ -133,6 +136,9 @@ fn one_passes(test: &Test, value: &IndexValue, point: bool, now: Micros) -> bool
         (Test::Uri(wanted), IndexValue::Uri(uri)) => wanted.contains(uri),
         (Test::Quantity(wanted), IndexValue::Quantity { value, system, code, unit }) => {
             wanted.iter().any(|wanted| is_quantity(wanted, *value, system, [code.as_str(), unit.as_str()]))
+        }
+        (Test::Among(rtype, ids), IndexValue::Reference { target_type, target_id }) => {
+            target_type == rtype && ids.contains(target_id)
         }
         (Test::Near(wanted), IndexValue::Position { latitude, longitude }) => {
             wanted.iter().any(|place| is_near(place, *latitude, *longitude))
@@ -219,6 +225,7 @@ fn is_near(place: &Near, latitude: f64, longitude: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::IdSet;
     use super::*;
     use crate::fhir::registry::resource_type;
     use crate::fhir::search::{Rules, parse};
@@ -305,6 +312,25 @@ mod tests {
         for other in ["Patient/2", "PractitionerRole/1", "https://else.example/Practitioner/1"] {
             assert!(holds(&["Practitioner/1", other]), "{other}");
         }
+    }
+
+    #[test]
+    fn a_set_of_ids_is_asked_of_references_and_of_the_own_id() {
+        let ids = std::sync::Arc::new(IdSet::new(["1", "2"].map(str::to_owned).into()));
+        let among = |rtype: &str, code: &str, body: &Value| {
+            let rt = resource_type(rtype).unwrap();
+            let test = Test::Among("Patient", std::sync::Arc::clone(&ids));
+            matches!(judge(&Condition::Param(rt.param(code).unwrap(), test), rt, body, 0), Judged::Holds)
+        };
+        let refers = |to: &str| json!({ "participant": [{ "actor": { "reference": to } }] });
+        assert!(among("Appointment", "actor", &refers("Patient/2")));
+        assert!(among("Appointment", "actor", &refers("Patient/2/_history/3")));
+        for other in ["Patient/3", "Practitioner/2", "https://else.example/Patient/2"] {
+            assert!(!among("Appointment", "actor", &refers(other)), "{other}");
+        }
+        assert!(
+            among("Patient", "_id", &json!({ "id": "1" })) && !among("Patient", "_id", &json!({ "id": "3" }))
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod control;
 pub mod cursor;
+mod ids;
 pub mod matches;
 mod parse;
 #[cfg(test)]
@@ -9,10 +10,12 @@ mod tests;
 pub mod text;
 mod value;
 
+pub use ids::IdSet;
 pub use parse::{compartment_condition, parse};
 
 use super::date::{Interval, Prefix};
 use super::registry::{ResourceType, SearchParam};
+use std::sync::Arc;
 
 /// What a parser needs to know besides the query.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,9 @@ pub enum Test {
     Quantity(Vec<QuantityValue>),
     /// A place is near one of these.
     Near(Vec<Near>),
+    /// The logical id, or that of the resource of this type that is referred to, is in a set. No query says so:
+    /// rules of access do.
+    Among(&'static str, Arc<IdSet>),
 }
 
 /// `[system]|[code]`

@@ -21,9 +21,10 @@ pub(super) struct Patient {
     pub(super) birth_date: Option<String>,
 }
 
-fn context(visit: &Visit, live: &Live) -> Context {
-    let access = Access::of(principal(live), visit.http.app.policy);
-    Context { base: visit.base(), request_id: visit.request_id(), ..Context::new(access) }
+async fn context(visit: &Visit, live: &Live) -> Result<Context, PageError> {
+    let app = &visit.http.app;
+    let access = Access::of(principal(live), app.policy).under(app.consents_now().await?);
+    Ok(Context { base: visit.base(), request_id: visit.request_id(), ..Context::new(access) })
 }
 
 /// The patient with this id, if the person may see them.
@@ -31,7 +32,7 @@ pub(super) async fn find(visit: &Visit, live: &Live, id: &str) -> Result<Option<
     let Some(rtype) = resource_type("Patient") else { return Ok(None) };
     let instance = Instance { rtype, id: id.to_owned() };
     let read = Interaction::Read(instance, ReadConditions::default());
-    match execute(&visit.http.app, &context(visit, live), read, Body::Empty).await {
+    match execute(&visit.http.app, &context(visit, live).await?, read, Body::Empty).await {
         Ok(answer) => {
             let body: Value =
                 serde_json::from_slice(&answer.resource.unwrap_or_default()).unwrap_or_default();
@@ -52,8 +53,8 @@ pub(super) async fn search(
 ) -> Result<(Vec<Patient>, bool), PageError> {
     let search =
         Search { rtype: resource_type("Patient"), compartment: None, query: query_of(name, birth_date) };
-    let done =
-        execute(&visit.http.app, &context(visit, live), Interaction::Search(search), Body::Empty).await;
+    let context = context(visit, live).await?;
+    let done = execute(&visit.http.app, &context, Interaction::Search(search), Body::Empty).await;
     let answer = match done {
         Ok(answer) => answer,
         Err(error) if error.kind == Kind::Forbidden => return Err(Refusal::Forbidden.into()),

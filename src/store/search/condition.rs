@@ -8,6 +8,7 @@ use crate::clock::Micros;
 use crate::fhir::date::{Interval, Prefix};
 use crate::fhir::registry::{Column, ParamKind, ResourceType, SearchParam};
 use crate::fhir::search::{Condition, ReferenceValue, Test};
+use crate::store::Engine;
 
 /// Tables with one typed row per resource; the others have several.
 const ONE_ROW: &[&str] = &["slot", "appointment"];
@@ -83,8 +84,8 @@ fn typed_table(rt: &ResourceType) -> Option<&'static str> {
 
 impl<'p> Compiler<'p> {
     /// For finding what `permits` leave; `now` is for `ap`.
-    pub(super) fn new(permits: &'p SearchPermit, now: Micros) -> Self {
-        Self { sql: Sql::default(), now, permits, filtering: false }
+    pub(super) fn new(engine: Engine, permits: &'p SearchPermit, now: Micros) -> Self {
+        Self { sql: Sql::of(engine), now, permits, filtering: false }
     }
 
     /// Selects what is live, of these types, permitted, and satisfies all `conditions`. `join_typed` asks for the typed
@@ -205,6 +206,11 @@ impl<'p> Compiler<'p> {
             Test::Uri(values) => {
                 ("idx_uri", own, format!("{x}.value IN {}", sql.list(values.iter().map(String::as_str))))
             }
+            Test::Among(target, ids) => {
+                let (code, _) = stored(about, param);
+                let within = sql.among(&format!("{x}.target_id"), "", ids);
+                ("idx_reference", code.to_owned(), format!("{x}.target_type = '{target}' AND {within}"))
+            }
             Test::Quantity(values) => ("idx_quantity", own, value::quantity(sql, x, values)),
             Test::Near(values) => ("idx_position", own, value::near(sql, x, values)),
             Test::Reference(values) => {
@@ -236,6 +242,12 @@ impl<'p> Compiler<'p> {
             return self.column_test(&name, param, test);
         }
         let a = self.sql.alias('a');
+        if let Test::Among(target, ids) = test {
+            // Asked of each candidate: the set may be larger than what is searched.
+            let within = self.sql.among(&format!("{a}.{}", column.name), &format!("{target}/"), ids);
+            let (rid, table) = (format!("{}.rid", about.alias), column.table);
+            return Some(format!("EXISTS (SELECT 1 FROM {table} {a} WHERE {a}.rid = {rid} AND {within})"));
+        }
         let mut parts = vec![self.column_test(&format!("{a}.{}", column.name), param, test)?];
         if column.table == "appointment_actor" {
             for values in &about.start {
@@ -251,6 +263,11 @@ impl<'p> Compiler<'p> {
             Test::Token { not, any } => {
                 let test = value::code_column(&mut self.sql, column, any);
                 Some(if *not { format!("NOT {test}") } else { test })
+            }
+            Test::Among(target, ids) => {
+                let prefix =
+                    if param.kind == ParamKind::Reference { format!("{target}/") } else { String::new() };
+                Some(self.sql.among(column, &prefix, ids))
             }
             Test::Date(values) => Some(value::point(&mut self.sql, column, values, self.now)),
             Test::Reference(values) => {

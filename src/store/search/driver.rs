@@ -25,7 +25,7 @@ pub(super) fn rank(condition: &Condition) -> Option<u8> {
         return None;
     }
     match test {
-        Test::Token { not: true, .. } => None,
+        Test::Token { not: true, .. } | Test::Among(..) => None,
         Test::Token { .. } if param.is_identifier() => Some(0),
         Test::ReferenceIdentifier(_) => Some(0),
         Test::Reference(_) => Some(1),

@@ -83,7 +83,7 @@ async fn referred(
     if sources.is_empty() {
         return Ok(Vec::new());
     }
-    let mut compiler = Compiler::new(permits, 0);
+    let mut compiler = Compiler::new(tx.engine(), permits, 0);
     let Some(live) = permitted(&mut compiler, permits, include.target) else { return Ok(Vec::new()) };
     let sql = &mut compiler.sql;
     let mut tests = vec![format!("x.rid IN {}", sql.list(sources))];
@@ -111,7 +111,7 @@ async fn referrers(
 ) -> Result<Vec<Found>, StoreError> {
     let wanted = target_type(include);
     let targets = to.iter().filter(|f| wanted.is_none_or(|t| t == f.rtype));
-    let mut compiler = Compiler::new(permits, 0);
+    let mut compiler = Compiler::new(tx.engine(), permits, 0);
     let mut by_type: Vec<(&str, Vec<&str>)> = Vec::new();
     for target in targets {
         match by_type.iter_mut().find(|(rtype, _)| *rtype == target.rtype) {

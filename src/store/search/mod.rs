@@ -16,7 +16,7 @@ mod value;
 pub use include::{Limits, included};
 
 use super::state::{self, State};
-use super::{Arg, StoreError, Tx};
+use super::{Arg, Engine, StoreError, Tx};
 use crate::auth::SearchPermit;
 use crate::clock::Micros;
 use crate::fhir::registry::ResourceType;
@@ -62,7 +62,7 @@ pub async fn page(
     now: Micros,
 ) -> Result<Page, StoreError> {
     let order = Order::of(query);
-    let (inner, args) = statement(permits, query, &order, after, now);
+    let (inner, args) = statement(tx.engine(), permits, query, &order, after, now);
     let mut gathered = gather::gather(tx, &inner, args, &order).await?;
     let count = usize::try_from(query.count).unwrap_or(usize::MAX);
     let more = gathered.found.len() > count;
@@ -75,13 +75,14 @@ pub async fn page(
 
 /// The statement of a page; it reads one match more, to know whether there is a next page.
 fn statement(
+    engine: Engine,
     permits: &SearchPermit,
     query: &SearchQuery,
     order: &Order,
     after: Option<&Position>,
     now: Micros,
 ) -> (String, Vec<Arg>) {
-    let mut compiler = Compiler::new(permits, now);
+    let mut compiler = Compiler::new(engine, permits, now);
     let selection = compiler.select(&query.types, &query.conditions, order.needs_typed());
     let keys = order.expressions(&selection.about);
     let mut filter = selection.filter;
@@ -108,7 +109,7 @@ pub async fn count(
     query: &SearchQuery,
     now: Micros,
 ) -> Result<(i64, State), StoreError> {
-    let mut compiler = Compiler::new(permits, now);
+    let mut compiler = Compiler::new(tx.engine(), permits, now);
     let selection = compiler.select(&query.types, &query.conditions, false);
     let text =
         format!("SELECT COUNT(*), {} FROM {} WHERE {}", state::COLUMNS, selection.from, selection.filter);
@@ -124,7 +125,7 @@ pub async fn matching(
     limit: usize,
     now: Micros,
 ) -> Result<Vec<String>, StoreError> {
-    let mut compiler = Compiler::new(permits, now);
+    let mut compiler = Compiler::new(tx.engine(), permits, now);
     let selection = compiler.select(&query.types, &query.conditions, false);
     let r = &selection.about.alias;
     let text = format!(
@@ -153,7 +154,7 @@ pub(super) async fn satisfies(
     condition: &Condition,
 ) -> Result<Option<i64>, StoreError> {
     let permits = SearchPermit::of_server("judging a resource");
-    let mut compiler = Compiler::new(&permits, 0);
+    let mut compiler = Compiler::new(tx.engine(), &permits, 0);
     let selection = compiler.select(&[rtype], std::slice::from_ref(condition), false);
     let (r, mark) = (&selection.about.alias, compiler.sql.bind(rid));
     let text =
@@ -170,7 +171,7 @@ pub(super) async fn finds(
     condition: &Condition,
 ) -> Result<bool, StoreError> {
     let permits = SearchPermit::of_server("judging a reference");
-    let mut compiler = Compiler::new(&permits, 0);
+    let mut compiler = Compiler::new(tx.engine(), &permits, 0);
     let selection = compiler.select(&[rtype], std::slice::from_ref(condition), false);
     let (r, mark) = (&selection.about.alias, compiler.sql.bind(id));
     let text =

@@ -1,15 +1,39 @@
 //! A statement under construction: text and arguments grow together.
 
-use crate::store::Arg;
+use crate::fhir::search::IdSet;
+use crate::store::{Arg, Engine, dialect};
+use std::sync::Arc;
 
 /// SQL text whose values are all bound, never pasted in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sql {
+    engine: Engine,
     args: Vec<Arg>,
     aliases: usize,
+    /// Sets that are bound, and their placeholders.
+    sets: Vec<(Arc<IdSet>, String)>,
 }
 
 impl Sql {
+    /// Nothing yet.
+    pub(super) fn of(engine: Engine) -> Self {
+        Self { engine, args: Vec::new(), aliases: 0, sets: Vec::new() }
+    }
+
+    /// Whether a text is `prefix` and one of these ids. It is bound as one value, once.
+    pub(super) fn among(&mut self, text: &str, prefix: &str, ids: &Arc<IdSet>) -> String {
+        let known = self.sets.iter().find(|(set, _)| Arc::ptr_eq(set, ids));
+        let mark = if let Some((_, mark)) = known {
+            mark.clone()
+        } else {
+            let mark = self.bind(ids.json());
+            self.sets.push((Arc::clone(ids), mark.clone()));
+            mark
+        };
+        // As an expression it can't be looked up in an index, once for every id of the set.
+        format!("({text} || '') IN ({})", dialect::texts_of(self.engine, &mark, prefix))
+    }
+
     /// Binds a value and returns its placeholder.
     pub(super) fn bind(&mut self, value: impl Into<Arg>) -> String {
         self.args.push(value.into());
