@@ -20,6 +20,7 @@ mod references;
 pub mod search;
 mod typed;
 pub mod unfit;
+pub mod upstream;
 mod within;
 pub mod write;
 
@@ -37,6 +38,7 @@ use origins::Origins;
 use outbound::Outbound;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
+use upstream::Providers;
 
 /// Everything a use case needs. Cheap to clone.
 #[derive(Clone)]
@@ -55,6 +57,8 @@ pub struct App {
     pub outbound: Outbound,
     /// Other authorization servers whose tokens are taken.
     pub issuers: Issuers,
+    /// OpenID Connect providers at which people sign in.
+    pub providers: Providers,
     /// Origins of registered apps.
     pub origins: Origins,
     /// Keys that sign tokens.
@@ -99,6 +103,7 @@ impl App {
         let outbound = Outbound::new(&config.outbound, clock.clone()).map_err(StoreError::Other)?;
         let issuers = Issuers::new(&config.auth.issuers, &outbound).map_err(StoreError::Other)?;
         let consents = consents::Consents::load(&store).await?;
+        let providers = Providers::new(&config, &clock).map_err(StoreError::Other)?;
         let origins = Origins::new(clock.clone());
         let keys = oauth::keys::KeyRing::new(config.auth.keys.clone(), clock.clone());
         Ok(Self {
@@ -109,6 +114,7 @@ impl App {
             link_key: Arc::new(link_key),
             outbound,
             issuers,
+            providers,
             origins,
             keys,
             proved: oauth::proved::ProvedTokens::default(),

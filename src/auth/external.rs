@@ -29,7 +29,8 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("EdDSA", Algorithm::EdDSA),
 ];
 /// Resources that can stand for a person (SMART App Launch 2.2, `fhirUser`).
-const PEOPLE: &[&str] = &["Patient", "Practitioner", "PractitionerRole", "RelatedPerson", "Person"];
+pub(super) const PEOPLE: &[&str] =
+    &["Patient", "Practitioner", "PractitionerRole", "RelatedPerson", "Person"];
 
 /// An issuer whose tokens are taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,17 +188,22 @@ impl Unproved<'_> {
 
 /// What the names of roles in a token give; a name that is not listed gives nothing.
 fn roles(claims: &Map<String, Value>, trusted: &Trusted) -> Vec<RoleGrant> {
-    let names: Vec<&str> = match claim(claims, &trusted.roles_claim) {
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
-        Some(Value::String(one)) => vec![one.as_str()],
-        _ => Vec::new(),
-    };
+    let names = texts(claim(claims, &trusted.roles_claim));
     let listed = trusted.roles.iter().filter(|(name, _)| names.contains(&name.as_str()));
     listed.map(|(_, grant)| grant.clone()).collect()
 }
 
+/// A claim that is a text, or a list of them.
+pub(super) fn texts(claim: Option<&Value>) -> Vec<&str> {
+    match claim {
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(one)) => vec![one.as_str()],
+        _ => Vec::new(),
+    }
+}
+
 /// A claim by its name, which may have dots, or by the names of nested claims.
-fn claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+pub(super) fn claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(found) = claims.get(path) {
         return Some(found);
     }
@@ -219,7 +225,7 @@ fn scopes(said: Option<&str>, trusted: &Trusted, machine: bool) -> Scopes {
 }
 
 /// `Type/id`, relative or below one of our bases.
-fn reference(text: &str, bases: &[&str]) -> Option<(String, String)> {
+pub(super) fn reference(text: &str, bases: &[&str]) -> Option<(String, String)> {
     let below = bases.iter().find_map(|base| text.strip_prefix(base)?.strip_prefix('/'));
     let (rtype, id) = below.unwrap_or(text).split_once('/')?;
     is_id(id).then(|| (rtype.to_owned(), id.to_owned()))
@@ -232,7 +238,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// A name of a length that is worth keeping, without control characters.
-fn short(text: Option<&str>) -> Option<&str> {
+pub(super) fn short(text: Option<&str>) -> Option<&str> {
     text.filter(|text| (1..=LONGEST_ID).contains(&text.len()) && !text.chars().any(char::is_control))
 }
 

@@ -25,6 +25,7 @@ mod search;
 pub mod secret;
 pub mod token;
 pub mod totp;
+pub mod upstream;
 mod view;
 
 pub use access::Access;

@@ -1,6 +1,7 @@
 //! `[auth]`
 
 use super::issuer::Issuer;
+use super::provider::{self, Provider};
 use super::units;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -26,6 +27,10 @@ pub struct Auth {
     pub jwks_max_age: Duration,
     /// Other authorization servers whose tokens are taken.
     pub issuers: Vec<Issuer>,
+    /// Whether people sign in with passwords and passkeys of this server; administrators always may.
+    pub local_sign_in: bool,
+    /// OpenID Connect providers at which people sign in.
+    pub providers: Vec<Provider>,
 }
 
 impl Auth {
@@ -49,4 +54,5 @@ pub(super) fn problems(auth: &Auth, found: &mut Vec<String>) {
     between("system_lifetime", auth.system_lifetime, Duration::from_secs(10), five, "10s and 5m");
     between("refresh_lifetime", auth.refresh_lifetime, hour, Duration::from_hours(24 * 366), "1h and 8784h");
     between("jwks_max_age", auth.jwks_max_age, Duration::from_secs(1), hour * 24, "1s and 24h");
+    provider::problems(&auth.providers, auth.local_sign_in, found);
 }

@@ -7,6 +7,7 @@ mod auth;
 mod issuer;
 mod load;
 mod network;
+mod provider;
 mod serve;
 mod units;
 mod validate;
@@ -15,6 +16,7 @@ pub use auth::Auth;
 pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;
 pub use network::Network;
+pub use provider::Provider;
 pub use units::Size;
 
 use secrecy::{ExposeSecret, SecretString};

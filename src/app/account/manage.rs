@@ -68,8 +68,7 @@ fn checked(name: &str, fhir_user: Option<&str>, locale: Option<&str>) -> Result<
 pub async fn create(app: &App, new: NewAccount, by: &str) -> Result<Account, AccountError> {
     checked(&new.name, new.fhir_user.as_deref(), new.locale.as_deref())?;
     let username = folded(&new.username);
-    let plain = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
-    if !(1..=LONGEST_NAME).contains(&username.chars().count()) || !username.chars().all(plain) {
+    if !is_username(&username) {
         return Err(AccountError::Invalid("A username has letters, digits and . _ - @ +, at most 128"));
     }
     let hash = match &new.password {
@@ -105,7 +104,13 @@ pub async fn create(app: &App, new: NewAccount, by: &str) -> Result<Account, Acc
     Ok(account)
 }
 
-fn grant(account: &str, role: &RoleGrant, now: i64, by: &str) -> Result<Grant, AccountError> {
+/// Whether a folded text can be a username.
+pub(super) fn is_username(folded: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
+    (1..=LONGEST_NAME).contains(&folded.chars().count()) && folded.chars().all(plain)
+}
+
+pub(super) fn grant(account: &str, role: &RoleGrant, now: i64, by: &str) -> Result<Grant, AccountError> {
     if role.role == Role::System {
         return Err(AccountError::Invalid("The role system belongs to clients, not to people"));
     }

@@ -4,6 +4,7 @@ mod apps;
 mod attempt;
 mod manage;
 mod password;
+mod provided;
 mod review;
 mod second_factor;
 mod session;
@@ -17,9 +18,11 @@ pub use manage::{
     set_locale, set_password, take_role,
 };
 pub use password::change as change_password;
+pub(in crate::app) use provided::{Arrived, Vouched, arrive};
 pub use review::{Reviewed, csv, json, review};
 pub use second_factor::{Enrolment, confirm, enrol, recovery_codes_left, remove, renew_recovery_codes};
 pub use session::{Live, principal, session_of, sign_out};
+pub(in crate::app) use sign_in::{AtProvider, by_provider};
 pub use sign_in::{NewSession, SignedIn, sign_in, verify_second_factor};
 
 use crate::app::App;
@@ -75,7 +78,7 @@ impl Retry for AccountError {
 
 impl AccountError {
     /// Something of ours is broken; the text is for the log.
-    fn broken(reason: impl std::fmt::Display) -> Self {
+    pub(in crate::app) fn broken(reason: impl std::fmt::Display) -> Self {
         Self::Store(StoreError::Other(reason.to_string()))
     }
 }
@@ -86,7 +89,7 @@ pub fn folded(username: &str) -> String {
 }
 
 /// A fresh secret of 256 bits, written for a cookie.
-fn fresh(app: &App) -> Result<String, AccountError> {
+pub(in crate::app) fn fresh(app: &App) -> Result<String, AccountError> {
     let random = app.clock.random_bytes::<32>().map_err(AccountError::broken)?;
     Ok(crate::auth::secret::written(&random))
 }

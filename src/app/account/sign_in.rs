@@ -1,12 +1,13 @@
-//! Signing in: a password, then a code where the account has a second factor.
+//! Signing in: by a password, a passkey or an upstream provider, then a second factor where the account has one.
 
 use super::apps::follow_session;
 use super::session::micros;
 use super::{AccountError, Origin, STEP, attempt, folded, fresh, password};
 use crate::app::App;
+use crate::auth::principal::Role;
 use crate::auth::secret::{derived, fingerprint};
 use crate::auth::totp::{Authenticator, folded_recovery_code};
-use crate::store::account::{self as table, Account, Session};
+use crate::store::account::{self as table, Account, Session, Step, StoredPasskey};
 use crate::store::{Intent, Tx};
 use attempt::Attempt;
 use secrecy::{ExposeSecret, SecretString};
@@ -53,25 +54,103 @@ pub async fn sign_in(
     // The same statements for an account that does not exist.
     let id = account.as_ref().map_or("", |account| account.id.as_str());
     let known = table::credentials(&mut reader, id).await?;
+    let local = may_sign_in_here(app, &mut reader, id).await?;
     drop(reader);
     let right = password::matches(password, known.password_hash).await?;
     let account = account.filter(|account| account.disabled_us.is_none());
-    let Some(account) = account.filter(|_| right) else { return Err(AccountError::Wrong) };
+    let Some(account) = account.filter(|_| right && local) else { return Err(AccountError::Wrong) };
     if known.totp_since_us.is_none() {
-        let session = start(app, account, Some(attempt), Proof::Password, origin, old).await?;
+        let session =
+            start(app, account, Some(attempt), Shown::now(app, Proof::Password), origin, old).await?;
         return Ok(SignedIn::Done(Box::new(session)));
     }
+    half_way(app, &account, Some(attempt), None).await
+}
+
+/// Whether an account may sign in here by what it proves itself by here: everybody's, or administrators' alone.
+pub(super) async fn may_sign_in_here(
+    app: &App,
+    reader: &mut Tx,
+    account: &str,
+) -> Result<bool, AccountError> {
+    if app.config.auth.local_sign_in {
+        return Ok(true);
+    }
+    let roles = table::grants(reader, account).await?;
+    Ok(roles.iter().any(|grant| grant.role == Role::Administrator.code()))
+}
+
+/// The first part is proved; the account has a second factor.
+async fn half_way(
+    app: &App,
+    account: &Account,
+    attempt: Option<Attempt>,
+    provider: Option<String>,
+) -> Result<SignedIn, AccountError> {
     let cookie = fresh(app)?;
     let (hash, expires) = (fingerprint(&cookie), app.clock.now() + STEP);
+    let step = Step { account: account.id.clone(), provider };
     let work = app.store.write(Intent::Upsert, move |tx| {
-        let (hash, id, attempt) = (hash.clone(), account.id.clone(), attempt.clone());
+        let (hash, step, attempt) = (hash.clone(), step.clone(), attempt.clone());
         Box::pin(async move {
-            attempt.succeeded(tx).await?;
-            Ok::<_, AccountError>(table::start_step(tx, &hash, &id, expires).await?)
+            if let Some(attempt) = attempt {
+                attempt.succeeded(tx).await?;
+            }
+            Ok::<_, AccountError>(table::start_step(tx, &hash, &step, expires).await?)
         })
     });
     work.await?;
     Ok(SignedIn::SecondFactor(cookie))
+}
+
+/// What an upstream provider said of a sign-in there.
+#[derive(Clone, Debug)]
+pub(in crate::app) struct AtProvider {
+    /// `auth.providers.id`.
+    pub(in crate::app) provider: String,
+    /// When the person proved who they are; 0: it did not say.
+    pub(in crate::app) authenticated_us: i64,
+    /// Whether they showed a second factor.
+    pub(in crate::app) second_factor: bool,
+}
+
+/// Signs in whom a provider vouches for. An authenticator app that is enrolled here is asked, unless the provider
+/// asked for a second factor.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::app) async fn by_provider(
+    app: &App,
+    account: Account,
+    said: AtProvider,
+    origin: &Origin,
+    old: Option<&str>,
+) -> Result<SignedIn, AccountError> {
+    if account.totp_since_us.is_some() && !said.second_factor {
+        return half_way(app, &account, None, Some(said.provider)).await;
+    }
+    let AtProvider { provider, authenticated_us, second_factor } = said;
+    let shown = Shown { proof: Proof::Provider, provider: Some(provider), authenticated_us, second_factor };
+    Ok(SignedIn::Done(Box::new(start(app, account, None, shown, origin, old).await?)))
+}
+
+/// Begins a session for whom a passkey proved, alone or (with the `step` that it completes) as second factor.
+/// `used` is the passkey as it was found, `credential` as it is to be kept.
+///
+/// # Errors
+/// [`AccountError::Lapsed`] when passkey or step were used meanwhile.
+pub(super) async fn by_passkey(
+    app: &App,
+    account: Account,
+    used: StoredPasskey,
+    credential: String,
+    step: Option<(String, Option<String>)>,
+    origin: &Origin,
+    old: Option<&str>,
+) -> Result<NewSession, AccountError> {
+    let (step, provider) = step.map_or((None, None), |(step, provider)| (Some(step), provider));
+    let proof = Proof::Passkey { step, used: Box::new(used), credential };
+    start(app, account, None, Shown { provider, ..Shown::now(app, proof) }, origin, old).await
 }
 
 /// Completes a sign-in by a code of the authenticator app, or by a recovery code.
@@ -87,7 +166,8 @@ pub async fn verify_second_factor(
 ) -> Result<NewSession, AccountError> {
     let (step, now) = (fingerprint(step), app.clock.now());
     let mut reader = app.store.reader().await?;
-    let id = table::step_account(&mut reader, &step, now).await?.ok_or(AccountError::Lapsed)?;
+    let half = table::step(&mut reader, &step, now).await?.ok_or(AccountError::Lapsed)?;
+    let id = half.account;
     let account = table::by_id(&mut reader, &id).await?;
     let account = account.filter(|account| account.disabled_us.is_none()).ok_or(AccountError::Lapsed)?;
     let known = table::credentials(&mut reader, &id).await?;
@@ -100,7 +180,8 @@ pub async fn verify_second_factor(
         Some(used) => Proof::Totp { step, used },
         None => Proof::Recovery { step, code: recovery_fingerprint(&id, typed) },
     };
-    start(app, account, Some(attempt), proof, origin, old).await
+    let shown = Shown { provider: half.provider, ..Shown::now(app, proof) };
+    start(app, account, Some(attempt), shown, origin, old).await
 }
 
 /// What is stored of a recovery code.
@@ -114,13 +195,42 @@ enum Proof {
     Password,
     Totp { step: String, used: i64 },
     Recovery { step: String, code: String },
+    Passkey { step: Option<String>, used: Box<StoredPasskey>, credential: String },
+    Provider,
+}
+
+/// The same, and what is known of when and where.
+struct Shown {
+    proof: Proof,
+    provider: Option<String>,
+    authenticated_us: i64,
+    second_factor: bool,
+}
+
+impl Shown {
+    /// Shown here, at this moment.
+    fn now(app: &App, proof: Proof) -> Self {
+        let second_factor = !matches!(proof, Proof::Password | Proof::Provider);
+        Self { proof, provider: None, authenticated_us: app.clock.now(), second_factor }
+    }
 }
 
 impl Proof {
     /// Uses up what works only once.
     async fn spend(&self, tx: &mut Tx, account: &str, now: i64) -> Result<(), AccountError> {
         let (step, spent) = match self {
-            Self::Password => return Ok(()),
+            Self::Password | Self::Provider => return Ok(()),
+            Self::Passkey { step, used, credential } => {
+                if !table::passkey_used(tx, used, credential, now).await? {
+                    return Err(AccountError::Lapsed);
+                }
+                return match step {
+                    None => Ok(()),
+                    Some(step) => {
+                        table::take_step(tx, step, now).await?.ok_or(AccountError::Lapsed).map(drop)
+                    }
+                };
+            }
             Self::Totp { step, used } => (step, table::spend_totp_step(tx, account, *used).await?),
             Self::Recovery { step, code } => {
                 (step, table::spend_recovery_code(tx, account, code, now).await?)
@@ -138,21 +248,23 @@ async fn start(
     app: &App,
     account: Account,
     attempt: Option<Attempt>,
-    proof: Proof,
+    shown: Shown,
     origin: &Origin,
     old: Option<&str>,
 ) -> Result<NewSession, AccountError> {
+    let Shown { proof, provider, authenticated_us, second_factor } = shown;
     let (cookie, now, settings) = (fresh(app)?, app.clock.now(), &app.config.sign_in);
     let ends_us = now + micros(settings.limit);
     let session = Session {
         hash: fingerprint(&cookie),
         account: account.id.clone(),
         created_us: now,
-        authenticated_us: now,
-        second_factor: !matches!(proof, Proof::Password),
+        authenticated_us,
+        second_factor,
         seen_us: now,
         expires_us: (now + micros(settings.idle)).min(ends_us),
         ends_us,
+        provider,
     };
     let fresh_device = fresh(app)?;
     let device_hash = origin.device_hash();

@@ -1,8 +1,8 @@
-//! One fetch: bounded in time and size, following nobody, carrying nothing.
+//! One fetch: bounded in time and size, following nobody, carrying nothing but what the caller gives.
 
 use super::fresh::lifetime;
 use super::target::{Guard, Listed, Lookup, Refused, judge};
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, Response, redirect};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
@@ -83,6 +83,26 @@ impl Fetcher {
         let bytes = read(answer).await?;
         let document: Value = serde_json::from_slice(&bytes).map_err(|_| FetchError::NotJson)?;
         if document.is_object() { Ok(Fetched { document, lifetime }) } else { Err(FetchError::NotJson) }
+    }
+
+    /// Asks as `request` says and hands over whatever comes back, unread. Redirects are not followed.
+    ///
+    /// # Errors
+    /// When it is not asked, does not answer in time, or says too much.
+    pub async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, FetchError> {
+        let (parts, body) = request.into_parts();
+        let url = judge(&parts.uri.to_string(), &self.listed)?;
+        let client = self.client.get_or_init(|| self.make_client());
+        let client = client.as_ref().map_err(|reason| FetchError::Unreachable(reason.clone()))?;
+        let asked = client.request(parts.method, url).headers(parts.headers).body(body);
+        let answer = asked.send().await.map_err(unreachable)?;
+        let mut response = http::Response::new(Vec::new());
+        *response.status_mut() = answer.status();
+        if let Some(kind) = answer.headers().get(CONTENT_TYPE) {
+            response.headers_mut().insert(CONTENT_TYPE, kind.clone());
+        }
+        *response.body_mut() = read(answer).await?;
+        Ok(response)
     }
 
     fn make_client(&self) -> Result<Client, String> {

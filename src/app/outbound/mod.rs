@@ -1,5 +1,5 @@
 //! Documents that others publish: the keys of clients (JWKS) and of other authorization servers (OpenID Connect
-//! discovery).
+//! discovery); and what is asked of providers at which people sign in.
 //!
 //! Whoever registers a URL chooses where this server connects to, so: https to public addresses only, judged
 //! on the address that is connected to; no redirects, no proxies, no credentials; five seconds and 64 kB. An
@@ -108,6 +108,21 @@ impl Outbound {
     /// When it can't be had. Tell a client no more than that.
     pub async fn json_again(&self, url: &str) -> Result<Arc<Value>, FetchError> {
         self.get(url, true).await
+    }
+
+    /// Asks what can't be asked by a plain GET, such as for tokens: under the same guard and the same limits, once,
+    /// with the headers and the body of `request` and nothing else of ours. The answer may be any.
+    ///
+    /// # Errors
+    /// When there is no answer. Tell a client no more than that.
+    pub async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, FetchError> {
+        let place = request.uri().path().to_owned();
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let sent = self.inner.fetcher.send(request).await;
+        if let Err(error) = &sent {
+            tracing::warn!(host, place, %error, "a request to another server failed");
+        }
+        sent
     }
 
     async fn get(&self, url: &str, again: bool) -> Result<Arc<Value>, FetchError> {

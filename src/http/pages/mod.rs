@@ -8,6 +8,7 @@ mod forms;
 mod patients;
 mod scope_words;
 pub(super) mod sign_in;
+mod upstream;
 pub(super) mod visit;
 mod words;
 
@@ -49,6 +50,8 @@ pub(super) const ROUTES: &[RouteInfo] = &[
     page("/assets/style.css", "The looks of the pages", || get(style)),
     form("/sign-in", "Sign in", || get(sign_in::show).post(sign_in::submit)),
     form("/sign-in/code", "The second factor", || get(sign_in::show_code).post(sign_in::submit_code)),
+    action("/sign-in/with/{provider}", "Sign in at an upstream provider", || post(upstream::begin)),
+    page("/sign-in/callback/{provider}", "Back from an upstream provider", || get(upstream::finish)),
     form("/sign-out", "Sign out", || get(sign_in::show_sign_out).post(sign_in::sign_out)),
     form("/consent/{id}", "Say what an app may do", || get(consent::show).post(consent::submit)),
     form("/pick-patient/{id}", "Choose the patient whom an app is about", || {

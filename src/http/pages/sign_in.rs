@@ -2,7 +2,7 @@
 
 use super::forms::{Frame, Problem, Problems, problem};
 use super::visit::{Cookie, Visit, safe_return};
-use super::{PageError, again, redirect, render};
+use super::{PageError, again, redirect, render, upstream};
 use crate::app::account::{self, AccountError, NewSession, SignedIn};
 use crate::http::Shared;
 use askama::Template;
@@ -23,6 +23,29 @@ struct SignInPage {
     back: String,
     again: bool,
     username: String,
+    /// Id and name of each upstream provider.
+    providers: Vec<(String, String)>,
+    /// Whether the form for a password is shown.
+    local: bool,
+}
+
+impl SignInPage {
+    fn new(visit: &Visit, problems: Problems, back: String, again: bool, username: String) -> Self {
+        let providers = visit.http.app.providers.all().iter();
+        let no_password = again && visit.live.as_ref().is_some_and(|live| !live.account.has_password);
+        let local =
+            (visit.http.app.config.auth.local_sign_in && !no_password) || visit.query("local").is_some();
+        Self {
+            frame: Frame::of(visit),
+            // What was typed into the form is shown with it.
+            local: local || problems.any(),
+            problems,
+            back,
+            again,
+            username,
+            providers: providers.map(|provider| (provider.id.clone(), provider.name.clone())).collect(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -59,11 +82,10 @@ fn sign_in_page(visit: &Visit) -> Result<Response, PageError> {
     }
     let known = visit.live.as_ref().map(|live| live.account.username.clone());
     let username = known.or_else(|| visit.query("hint")).unwrap_or_default();
-    let page = SignInPage { frame: Frame::of(visit), problems: Problems::none(), back, again, username };
-    render(StatusCode::OK, &page)
+    render(StatusCode::OK, &SignInPage::new(visit, Problems::none(), back, again, username))
 }
 
-fn back(wanted: Option<String>) -> String {
+pub(super) fn back(wanted: Option<String>) -> String {
     wanted.as_deref().and_then(safe_return).unwrap_or(HOME).to_owned()
 }
 
@@ -96,12 +118,7 @@ async fn sign_in(visit: &mut Visit, body: Body) -> Result<Response, PageError> {
             account::sign_in(&visit.http.app, &username, &password, &visit.origin(), old.as_deref()).await;
         match tried {
             Ok(SignedIn::Done(session)) => return Ok(welcome(visit, &session, &back)),
-            Ok(SignedIn::SecondFactor(step)) => {
-                visit.set(Cookie::Step, &step);
-                let query =
-                    form_urlencoded::Serializer::new(String::new()).append_pair("return", &back).finish();
-                return Ok(redirect(&format!("/sign-in/code?{query}")));
-            }
+            Ok(SignedIn::SecondFactor(step)) => return Ok(ask_for_code(visit, &step, &back)),
             Err(error) => {
                 let (found, seconds) = problem(visit, error, "username", "sign-in-wrong")?;
                 problems.add(found);
@@ -110,12 +127,18 @@ async fn sign_in(visit: &mut Visit, body: Body) -> Result<Response, PageError> {
         }
     }
     let again_page = !form.text("again").is_empty();
-    let page = SignInPage { frame: Frame::of(visit), problems, back, again: again_page, username };
-    again(&page, wait)
+    again(&SignInPage::new(visit, problems, back, again_page, username), wait)
+}
+
+/// On to the second factor.
+pub(super) fn ask_for_code(visit: &mut Visit, step: &str, back: &str) -> Response {
+    visit.set(Cookie::Step, step);
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("return", back).finish();
+    redirect(&format!("/sign-in/code?{query}"))
 }
 
 /// Sets the cookies of a new session and goes on.
-fn welcome(visit: &mut Visit, session: &NewSession, back: &str) -> Response {
+pub(super) fn welcome(visit: &mut Visit, session: &NewSession, back: &str) -> Response {
     visit.set(Cookie::Session, &session.cookie);
     if let Some(device) = &session.device {
         visit.set(Cookie::Device, device);
@@ -194,6 +217,9 @@ async fn end(visit: &mut Visit, body: Body) -> Result<Response, PageError> {
         account::sign_out(&visit.http.app, &cookie).await?;
     }
     visit.unset(Cookie::Session);
-    visit.live = None;
-    Ok(redirect("/sign-out"))
+    let provider = visit.live.take().and_then(|live| live.session.provider);
+    match provider {
+        Some(provider) => upstream::sign_out(visit, &provider).await,
+        None => Ok(redirect("/sign-out")),
+    }
 }

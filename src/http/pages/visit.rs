@@ -33,6 +33,8 @@ pub(in crate::http) enum Cookie {
     Form,
     /// A browser that somebody signed in from before.
     Device,
+    /// Binds sign-ins at an upstream provider to the browser that they were begun in.
+    Upstream,
 }
 
 impl Cookie {
@@ -46,6 +48,8 @@ impl Cookie {
             (Self::Form, false) => "form",
             (Self::Device, true) => "__Host-device",
             (Self::Device, false) => "device",
+            (Self::Upstream, true) => "__Host-upstream",
+            (Self::Upstream, false) => "upstream",
         }
     }
 
@@ -53,7 +57,7 @@ impl Cookie {
     fn max_age(self) -> Option<u64> {
         match self {
             Self::Session | Self::Form => None,
-            Self::Step => Some(600),
+            Self::Step | Self::Upstream => Some(600),
             Self::Device => Some(DEVICE_AGE),
         }
     }

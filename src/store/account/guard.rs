@@ -15,15 +15,17 @@ statements! {
     TAKE_BACK = "UPDATE sign_in_failure SET count = count - 1 WHERE subject = $1 AND origin = $2 AND count > 0";
     ANY_OLD = "SELECT 1 FROM sign_in_failure WHERE last_us < $1 UNION ALL \
         SELECT 1 FROM sign_in_step WHERE expires_us < $2 UNION ALL \
-        SELECT 1 FROM session WHERE ends_us < $3 LIMIT 1";
+        SELECT 1 FROM session WHERE ends_us < $3 UNION ALL \
+        SELECT 1 FROM upstream_sign_in WHERE expires_us < $2 UNION ALL \
+        SELECT 1 FROM passkey_ceremony WHERE expires_us < $2 LIMIT 1";
     FORGET_FAILURES = "DELETE FROM sign_in_failure WHERE last_us < $1";
     FORGET_STEPS = "DELETE FROM sign_in_step WHERE expires_us < $1";
     FORGET_SESSIONS = "DELETE FROM session WHERE ends_us < $1";
     KNOW_DEVICE = "INSERT INTO known_device (hash, account, since_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     IS_DEVICE = "SELECT 1 FROM known_device d JOIN account a ON a.id = d.account WHERE d.hash = $1 AND a.username = $2";
     FORGET_DEVICES = "DELETE FROM known_device WHERE account = $1";
-    START_STEP = "INSERT INTO sign_in_step (hash, account, expires_us) VALUES ($1, $2, $3)";
-    STEP = "SELECT account FROM sign_in_step WHERE hash = $1 AND expires_us > $2";
+    START_STEP = "INSERT INTO sign_in_step (hash, account, provider, expires_us) VALUES ($1, $2, $3, $4)";
+    STEP = "SELECT account, provider FROM sign_in_step WHERE hash = $1 AND expires_us > $2";
     TAKE_STEP = "DELETE FROM sign_in_step WHERE hash = $1 AND expires_us > $2 RETURNING account";
     SPEND_TOTP = "UPDATE account SET totp_step = $1 WHERE id = $2 AND totp_step < $1";
     FORGET_CODES = "DELETE FROM recovery_code WHERE account = $1";
@@ -80,6 +82,8 @@ pub async fn forget_old(
 ) -> Result<(), StoreError> {
     tx.execute(FORGET_FAILURES, args![failures]).await?;
     tx.execute(FORGET_STEPS, args![steps]).await?;
+    super::upstream::forget(tx, steps).await?;
+    super::passkey::forget(tx, steps).await?;
     tx.execute(FORGET_SESSIONS, args![sessions]).await.map(drop)
 }
 
@@ -99,13 +103,24 @@ pub async fn forget_devices(tx: &mut Tx, account: &str) -> Result<(), StoreError
 }
 
 /// Keeps a sign-in that waits for its second factor.
-pub async fn start_step(tx: &mut Tx, hash: &str, account: &str, expires: Micros) -> Result<(), StoreError> {
-    tx.execute(START_STEP, args![hash, account, expires]).await.map(drop)
+pub async fn start_step(tx: &mut Tx, hash: &str, step: &Step, expires: Micros) -> Result<(), StoreError> {
+    let Step { account, provider } = step.clone();
+    tx.execute(START_STEP, args![hash, account, provider, expires]).await.map(drop)
 }
 
-/// Whose half sign-in this is, while it lasts.
-pub async fn step_account(tx: &mut Tx, hash: &str, now: Micros) -> Result<Option<String>, StoreError> {
-    tx.optional(STEP, args![hash, now]).await?.map(|row| row.text(0)).transpose()
+/// A sign-in that waits for its second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Whose it is.
+    pub account: String,
+    /// The upstream provider at which the first part was done; none: here.
+    pub provider: Option<String>,
+}
+
+/// The half sign-in under this hash, while it lasts.
+pub async fn step(tx: &mut Tx, hash: &str, now: Micros) -> Result<Option<Step>, StoreError> {
+    let Some(row) = tx.optional(STEP, args![hash, now]).await? else { return Ok(None) };
+    Ok(Some(Step { account: row.text(0)?, provider: row.opt_text(1)? }))
 }
 
 /// Takes a half sign-in to complete it: works once.

@@ -7,7 +7,9 @@ use crate::store::{Row, StoreError, Tx};
 
 statements! {
     ADD = "INSERT INTO role_grant (account, role, organization, since_us, granted_by) \
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING role";
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account, role, organization) \
+        DO UPDATE SET granted_by = excluded.granted_by WHERE role_grant.granted_by LIKE 'provider:%' \
+        AND excluded.granted_by NOT LIKE 'provider:%' RETURNING role";
     REMOVE = "DELETE FROM role_grant WHERE account = $1 AND role = $2 AND organization = $3";
     OF = "SELECT account, role, organization, since_us, last_used_us, granted_by FROM role_grant \
         WHERE account = $1 ORDER BY role, organization";
@@ -45,7 +47,8 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
     })
 }
 
-/// Gives a role; false when the account has it already.
+/// Gives a role; false when the account has it already. What a provider gave, and now somebody here too, stays
+/// when the provider takes it back.
 pub async fn add(tx: &mut Tx, grant: &Grant) -> Result<bool, StoreError> {
     let Grant { account, role, organization, since_us, granted_by, .. } = grant.clone();
     Ok(tx.optional(ADD, args![account, role, organization, since_us, granted_by]).await?.is_some())

@@ -7,11 +7,11 @@ use crate::store::{Row, StoreError, Tx};
 
 statements! {
     INSERT = "INSERT INTO session (hash, account, created_us, authenticated_us, second_factor, seen_us, \
-        expires_us, ends_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    FIND = "SELECT hash, account, created_us, authenticated_us, second_factor, seen_us, expires_us, ends_us \
-        FROM session WHERE hash = $1 AND ended_us IS NULL AND expires_us > $2";
+        expires_us, ends_us, provider) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    FIND = "SELECT hash, account, created_us, authenticated_us, second_factor, seen_us, expires_us, ends_us, \
+        provider FROM session WHERE hash = $1 AND ended_us IS NULL AND expires_us > $2";
     OF_ACCOUNT = "SELECT hash, account, created_us, authenticated_us, second_factor, seen_us, expires_us, \
-        ends_us FROM session WHERE account = $1 AND ended_us IS NULL AND expires_us > $2 ORDER BY seen_us DESC";
+        ends_us, provider FROM session WHERE account = $1 AND ended_us IS NULL AND expires_us > $2 ORDER BY seen_us DESC";
     SEEN = "UPDATE session SET seen_us = $1, expires_us = $2 WHERE hash = $3 AND ended_us IS NULL";
     MOVE_GRANTS = "UPDATE oauth_grant SET session = $1 WHERE session = $2";
     END = "UPDATE session SET ended_us = $1 WHERE hash = $2 AND ended_us IS NULL";
@@ -32,9 +32,9 @@ pub struct Session {
     pub account: String,
     /// When it began.
     pub created_us: Micros,
-    /// When the person last proved who they are: `auth_time`.
+    /// When the person last proved who they are: `auth_time`. 0: not known, since the provider did not say.
     pub authenticated_us: Micros,
-    /// Whether an authenticator app was asked.
+    /// Whether a second factor was shown: a code, a passkey, or what the provider calls one.
     pub second_factor: bool,
     /// Its last use, to the minute.
     pub seen_us: Micros,
@@ -42,6 +42,8 @@ pub struct Session {
     pub expires_us: Micros,
     /// When it ends however much it is used.
     pub ends_us: Micros,
+    /// The upstream provider (`auth.providers.id`) at which the person signed in; none: here.
+    pub provider: Option<String>,
 }
 
 fn session(row: &Row) -> Result<Session, StoreError> {
@@ -54,6 +56,7 @@ fn session(row: &Row) -> Result<Session, StoreError> {
         seen_us: row.int(5)?,
         expires_us: row.int(6)?,
         ends_us: row.int(7)?,
+        provider: row.opt_text(8)?,
     })
 }
 
@@ -67,7 +70,8 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), StoreError> {
         i64::from(session.second_factor),
         session.seen_us,
         session.expires_us,
-        session.ends_us
+        session.ends_us,
+        session.provider.clone()
     ];
     tx.execute(INSERT, args).await.map(drop)
 }

@@ -4,7 +4,7 @@ mod authorize;
 mod backend;
 mod bearer;
 mod discovery;
-mod flow;
+pub mod flow;
 mod journey;
 mod jwks_url;
 mod launch;

@@ -7,5 +7,7 @@ pub mod browser;
 mod consent;
 mod forms;
 mod lockout;
+mod provider;
 mod second_factor;
 mod sign_in;
+mod upstream;

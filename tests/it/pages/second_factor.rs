@@ -6,12 +6,12 @@ use slotwright::auth::totp::Authenticator;
 use std::time::Duration;
 
 /// Sets an authenticator app up; the app and the recovery codes.
-async fn enrol(app: &TestApp, browser: &mut Browser) -> (Authenticator, Vec<String>) {
+pub async fn enrol(app: &TestApp, browser: &mut Browser, username: &str) -> (Authenticator, Vec<String>) {
     let page = browser.get("/account/authenticator").await.is(200);
     let secret =
         page.html.split("id=\"secret\">").nth(1).and_then(|rest| rest.split('<').next()).expect("a secret");
     assert!(page.says("otpauth://totp/Slotwright:"), "{}", page.html);
-    let authenticator = Authenticator::stored(&secret.replace(' ', ""), "ana").expect("a good secret");
+    let authenticator = Authenticator::stored(&secret.replace(' ', ""), username).expect("a good secret");
     let code = authenticator.code(app.library().clock.now());
     let page =
         browser.fill("/account/authenticator", "/account/authenticator", &[("code", &code)]).await.is(200);
@@ -43,7 +43,7 @@ both_engines! {
         browser.sign_in("ana").await;
         let mut elsewhere = Browser::new(&app);
         elsewhere.sign_in("ana").await;
-        let (authenticator, _) = enrol(&app, &mut browser).await;
+        let (authenticator, _) = enrol(&app, &mut browser, "ana").await;
         assert!(browser.is_signed_in().await);
         assert!(!elsewhere.is_signed_in().await, "signed in with the password alone");
         let now = || app.library().clock.now();
@@ -66,7 +66,7 @@ both_engines! {
         account(&app, "ana", &[], None).await;
         let mut browser = Browser::new(&app);
         browser.sign_in("ana").await;
-        let (authenticator, _) = enrol(&app, &mut browser).await;
+        let (authenticator, _) = enrol(&app, &mut browser, "ana").await;
         let mut browser = half_way(&app).await;
         app.advance(Duration::from_mins(11));
         let code = authenticator.code(app.library().clock.now());
@@ -79,7 +79,7 @@ both_engines! {
         account(&app, "ana", &[], None).await;
         let mut browser = Browser::new(&app);
         browser.sign_in("ana").await;
-        let (authenticator, _) = enrol(&app, &mut browser).await;
+        let (authenticator, _) = enrol(&app, &mut browser, "ana").await;
         app.advance(Duration::from_mins(1));
         let mut thief = half_way(&app).await;
         for _ in 0..4 {
@@ -95,7 +95,7 @@ both_engines! {
         account(&app, "ana", &[], None).await;
         let mut browser = Browser::new(&app);
         browser.sign_in("ana").await;
-        let (_, codes) = enrol(&app, &mut browser).await;
+        let (_, codes) = enrol(&app, &mut browser, "ana").await;
         let typed = codes[0].to_uppercase().replace('-', " ");
         let mut browser = half_way(&app).await;
         assert_eq!(give(&mut browser, &typed).await, 303);
@@ -115,7 +115,7 @@ both_engines! {
         account(&app, "ana", &[], None).await;
         let mut browser = Browser::new(&app);
         browser.sign_in("ana").await;
-        let (authenticator, _) = enrol(&app, &mut browser).await;
+        let (authenticator, _) = enrol(&app, &mut browser, "ana").await;
         app.advance(Duration::from_mins(12));
         let page = browser.fill("/account", "/account/authenticator/remove", &[]).await.is(303);
         assert_eq!(page.location(), "/sign-in?return=%2Faccount&again=1");

@@ -1,0 +1,146 @@
+//! Accounts of people whom an upstream provider vouches for. What links them is issuer and subject, never a name or an
+//! address of theirs: those can change hands.
+
+use super::manage::{grant, is_username};
+use super::{AccountError, LONGEST_NAME, folded};
+use crate::app::App;
+use crate::auth::principal::RoleGrant;
+use crate::auth::secret::fingerprint;
+use crate::clock::Micros;
+use crate::store::account::{self as table, Account};
+use crate::store::{Intent, Tx};
+use std::sync::Arc;
+
+/// Whom a provider vouches for, and what its claims give.
+#[derive(Clone, Debug)]
+pub(in crate::app) struct Vouched {
+    /// `auth.providers.id`.
+    pub(in crate::app) provider: String,
+    /// `iss`
+    pub(in crate::app) issuer: String,
+    /// `sub`
+    pub(in crate::app) subject: String,
+    /// What they are called there, if it can be a username here.
+    pub(in crate::app) username: Option<String>,
+    /// As people call them.
+    pub(in crate::app) name: Option<String>,
+    /// Roles that the claims give.
+    pub(in crate::app) roles: Vec<RoleGrant>,
+    /// The resource that stands for them; the outer none: that is not the provider's to say.
+    pub(in crate::app) fhir_user: Option<Option<String>>,
+}
+
+/// What becomes of them.
+#[derive(Debug)]
+pub(in crate::app) enum Arrived {
+    /// They may sign in.
+    Known(Box<Account>),
+    /// Neither the provider nor an administrator gave them a role.
+    NoRole,
+    /// An administrator took the account out of use.
+    Disabled,
+}
+
+/// The account of whom a provider vouches for, made at their first sign-in, with the roles that it gives now.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::app) async fn arrive(app: &App, vouched: Vouched) -> Result<Arrived, AccountError> {
+    let vouched = Arc::new(vouched);
+    match once(app, &vouched).await {
+        // Somebody came first with the same name, or the same person in another window.
+        Err(AccountError::Taken) => once(app, &vouched).await,
+        done => done,
+    }
+}
+
+async fn once(app: &App, vouched: &Arc<Vouched>) -> Result<Arrived, AccountError> {
+    let (now, new_id) = (app.clock.now(), app.clock.new_id());
+    let vouched = Arc::clone(vouched);
+    let work = app.store.write(Intent::Upsert, move |tx| {
+        let (vouched, new_id) = (Arc::clone(&vouched), new_id.clone());
+        Box::pin(async move {
+            let Some(id) = table::identity(tx, &vouched.issuer, &vouched.subject).await? else {
+                return first(tx, &vouched, new_id, now).await;
+            };
+            table::seen_upstream(tx, &vouched.issuer, &vouched.subject, now).await?;
+            synchronise(tx, &vouched, &id, now).await?;
+            let account = table::by_id(tx, &id).await?.ok_or(AccountError::Unknown)?;
+            let roles = table::grants(tx, &id).await?;
+            Ok(if account.disabled_us.is_some() {
+                Arrived::Disabled
+            } else if roles.is_empty() {
+                Arrived::NoRole
+            } else {
+                Arrived::Known(Box::new(account))
+            })
+        })
+    });
+    work.await
+}
+
+/// Roles that this provider gave and no longer gives go; those from elsewhere stay.
+async fn synchronise(tx: &mut Tx, vouched: &Vouched, id: &str, now: Micros) -> Result<(), AccountError> {
+    let by = granted_by(&vouched.provider);
+    let wanted = vouched.roles.iter().map(|role| grant(id, role, now, &by)).collect::<Result<Vec<_>, _>>()?;
+    for had in table::grants(tx, id).await? {
+        let stays = had.granted_by != by
+            || wanted.iter().any(|new| (&new.role, &new.organization) == (&had.role, &had.organization));
+        if !stays {
+            table::remove_role(tx, id, &had.role, &had.organization).await?;
+        }
+    }
+    for new in &wanted {
+        table::add_role(tx, new).await?;
+    }
+    if let Some(fhir_user) = &vouched.fhir_user {
+        let account = table::by_id(tx, id).await?.ok_or(AccountError::Unknown)?;
+        if account.fhir_user != *fhir_user {
+            let (name, locale) = (account.name.as_str(), account.locale.as_deref());
+            table::update(tx, id, name, fhir_user.as_deref(), locale).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the account of somebody who comes for the first time, if they may do anything here.
+async fn first(tx: &mut Tx, vouched: &Vouched, id: String, now: Micros) -> Result<Arrived, AccountError> {
+    if vouched.roles.is_empty() {
+        return Ok(Arrived::NoRole);
+    }
+    // Whoever has this name here already is somebody else.
+    let wanted = vouched.username.as_deref().map(folded).filter(|name| is_username(name));
+    let free = match wanted {
+        Some(name) if table::by_username(tx, &name).await?.is_none() => Some(name),
+        _ => None,
+    };
+    let username = free.unwrap_or_else(|| {
+        let number = fingerprint(&format!("{}\0{}", vouched.issuer, vouched.subject)).to_lowercase();
+        format!("{}-{}", vouched.provider, number.chars().take(16).collect::<String>())
+    });
+    let name = vouched.name.clone().unwrap_or_else(|| username.chars().take(LONGEST_NAME).collect());
+    let account = Account {
+        id,
+        username,
+        name,
+        fhir_user: vouched.fhir_user.clone().flatten(),
+        locale: None,
+        created_us: now,
+        disabled_us: None,
+        last_sign_in_us: None,
+        totp_since_us: None,
+        has_password: false,
+    };
+    if !table::insert(tx, &account, None).await?
+        || !table::link(tx, &vouched.issuer, &vouched.subject, &account.id, now).await?
+    {
+        return Err(AccountError::Taken);
+    }
+    synchronise(tx, vouched, &account.id, now).await?;
+    Ok(Arrived::Known(Box::new(account)))
+}
+
+/// What the access review names as the giver of a provider's roles.
+fn granted_by(provider: &str) -> String {
+    format!("provider:{provider}")
+}
