@@ -4,6 +4,7 @@
 //! `fhir` and `scheduling` are pure. See ARCHITECTURE.md for the way through the house.
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod clock;

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod audit;
 mod bundle;
 mod connections;
 mod crash;

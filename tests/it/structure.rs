@@ -19,15 +19,31 @@ const EDGES: &[(&str, &[&str])] = &[
     ("scheduling", &["fhir", "clock"]),
     // Likewise told the time, and given what it needs to decide.
     ("auth", &["fhir", "clock"]),
-    ("store", &["auth", "fhir", "scheduling", "clock", "config"]),
-    ("app", &["store", "auth", "fhir", "scheduling", "clock", "config"]),
+    ("audit", &["fhir", "clock"]),
+    ("store", &["audit", "auth", "fhir", "scheduling", "clock", "config"]),
+    ("app", &["store", "audit", "auth", "fhir", "scheduling", "clock", "config"]),
     ("http", &["app", "auth", "fhir", "config", "telemetry", "clock"]),
     ("worker", &["app", "store", "clock"]),
     (
         "sandbox",
         &["app", "auth", "store", "fhir", "scheduling", "clock", "config", "http", "telemetry", "worker"],
     ),
-    ("cli", &["app", "auth", "store", "fhir", "clock", "config", "http", "sandbox", "telemetry", "worker"]),
+    (
+        "cli",
+        &[
+            "app",
+            "audit",
+            "auth",
+            "store",
+            "fhir",
+            "clock",
+            "config",
+            "http",
+            "sandbox",
+            "telemetry",
+            "worker",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 
@@ -39,7 +55,7 @@ const FENCES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without I/O, which are told the time.
-const PURE: &[&str] = &["fhir", "scheduling", "auth"];
+const PURE: &[&str] = &["fhir", "scheduling", "auth", "audit"];
 
 #[test]
 fn modules_import_only_what_the_design_allows() {

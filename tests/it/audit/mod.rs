@@ -1,0 +1,5 @@
+//! The audit log's proofs, against a second implementation of what the RFC and C2SP say.
+
+mod checkpoint;
+mod reference;
+mod tree;
