@@ -2,6 +2,7 @@
 
 mod user;
 
+use crate::app::audit::Sequencer;
 use crate::app::{self, App};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -181,6 +182,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
         }
     };
     reasons.extend(app.keys.check().err().map(|error| error.to_string()));
+    let signers = app::audit::keys::load(&app.config);
+    reasons.extend(signers.as_ref().err().map(ToString::to_string));
     reasons.extend(app::unfit::reasons(&app).await?);
     if !reasons.is_empty() {
         app.store.close().await;
@@ -189,7 +192,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let listener = http::bind(app.config.server.listen).await?;
     let scheme = if app.config.tls.files().is_some() { "https" } else { "http" };
     tracing::info!("listening on {scheme}://{}/fhir", listener.local_addr()?);
-    let worker = tokio::spawn(worker::run(app.clone()));
+    let sequencer = Sequencer::new(app.clone(), signers?);
+    let worker = tokio::spawn(worker::run(app.clone(), sequencer));
     let served = http::serve(app, listener, http::interrupted()).await;
     worker.abort();
     Ok(served?)

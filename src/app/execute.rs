@@ -61,9 +61,10 @@ async fn write_one(app: &App, ctx: &Context, interaction: Interaction, body: Bod
                     return Ok(answer);
                 }
                 let answer = write::carry_out(tx, &app, &mut work, interaction, body, None).await?;
+                let on_record = !work.written.is_empty();
                 work.settle(tx, &app).await?;
                 idempotent::keep(tx, key.as_ref(), &answer).await?;
-                Ok::<_, Error>(answer)
+                Ok::<_, Error>(Answer { on_record, ..answer })
             })
         })
         .await?;

@@ -1,6 +1,7 @@
 //! Use cases: one function, one transaction.
 
 pub mod account;
+pub mod audit;
 mod authorize;
 pub mod bearer;
 pub mod booking;
@@ -37,6 +38,8 @@ use external::Issuers;
 use origins::Origins;
 use outbound::Outbound;
 use secrecy::ExposeSecret;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use upstream::Providers;
 
@@ -65,6 +68,8 @@ pub struct App {
     pub keys: oauth::keys::KeyRing,
     /// Access tokens whose signature was checked before.
     pub proved: oauth::proved::ProvedTokens,
+    /// Where what no transaction records is put on the record.
+    pub recorder: audit::Recorder,
     /// Bearers of access tokens, as of the last change of anybody's access.
     pub bearers: bearer::Bearers,
     /// What patients consented to.
@@ -105,6 +110,7 @@ impl App {
         let consents = consents::Consents::load(&store).await?;
         let providers = Providers::new(&config, &clock).map_err(StoreError::Other)?;
         let origins = Origins::new(clock.clone());
+        let recorder = audit::Recorder::start(&store);
         let keys = oauth::keys::KeyRing::new(config.auth.keys.clone(), clock.clone());
         Ok(Self {
             store,
@@ -118,6 +124,7 @@ impl App {
             origins,
             keys,
             proved: oauth::proved::ProvedTokens::default(),
+            recorder,
             bearers: bearer::Bearers::default(),
             consents,
             mode: Mode::Production,
@@ -141,6 +148,8 @@ pub struct Context {
     pub base: String,
     /// `X-Request-Id`, given or minted.
     pub request_id: String,
+    /// Address that the request comes from; none for the server's own work.
+    pub address: Option<IpAddr>,
     /// `Prefer: handling=strict`.
     pub strict: bool,
     /// `Prefer: return=minimal`: the entries of a Bundle are answered without what they wrote.
@@ -158,6 +167,7 @@ impl Context {
             access: Arc::new(access),
             base: String::new(),
             request_id: String::new(),
+            address: None,
             strict: false,
             minimal: false,
             idempotency_key: None,
@@ -200,6 +210,10 @@ pub struct Answer {
     pub issues: Vec<Issue>,
     /// The last change of anybody's access, in the state that a read or a search saw.
     pub access: Option<i64>,
+    /// Logical ids of the patients whose data was read.
+    pub patients: BTreeSet<String>,
+    /// Whether the transaction that this answers put itself on the record.
+    pub on_record: bool,
 }
 
 /// A version of a resource.

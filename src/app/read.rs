@@ -1,6 +1,7 @@
 //! Reading one resource, or one of its versions.
 
 use super::{Answer, App, Context, Version, booking};
+use crate::audit::patients;
 use crate::auth::Permit;
 use crate::auth::scope::Right;
 use crate::clock::Micros;
@@ -10,6 +11,7 @@ use crate::store::Tx;
 use crate::store::resource::{self, Stored};
 use crate::store::state::State;
 use bytes::Bytes;
+use std::collections::BTreeSet;
 
 /// `GET Type/id`
 pub async fn read(
@@ -62,7 +64,10 @@ fn present(
     }
     let version = Version { vid: stored.vid, updated_us: stored.updated_us };
     let unchanged = is_unchanged(version, conditions);
+    let mut whose = BTreeSet::new();
+    patients::add(rtype, id, &stored.body, &mut whose);
     Ok(Answer {
+        patients: whose,
         status: if unchanged { 304 } else { 200 },
         resource: (!unchanged).then(|| Bytes::from(stored.body)),
         version: Some(version),
@@ -121,7 +126,10 @@ pub async fn version_read_in(
     let Some(body) = past.body else {
         return Err(Error::new(Kind::Gone, format!("Version {vid} of {rtype}/{id} is its deletion")));
     };
+    let mut whose = BTreeSet::new();
+    patients::add(rtype, id, &body, &mut whose);
     Ok(Answer {
+        patients: whose,
         status: 200,
         resource: Some(Bytes::from(body)),
         version: Some(Version { vid: number, updated_us: past.at_us }),

@@ -1,6 +1,7 @@
 //! Searching: the page of matches as a searchset Bundle, assembled from stored bytes.
 
 use super::{Answer, App, Context, booking};
+use crate::audit::patients;
 use crate::auth::{Access, SearchPermit};
 use crate::fhir::interaction::Search;
 use crate::fhir::outcome::{Error, Issue, Kind, operation_outcome};
@@ -12,6 +13,7 @@ use crate::store::search::{self as store, Found};
 use crate::store::state::State;
 use bytes::Bytes;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Answers a search with a page of its matches.
 ///
@@ -98,6 +100,7 @@ async fn answer(
         state = state.or(Some(page.state));
         bundle.next = page.next.map(|position| cursor::encode(&position, query, &app.link_key));
         for one in &page.matches {
+            patients::add(&one.rtype, &one.id, &one.body, &mut bundle.patients);
             bundle.add(one, "match")?;
         }
         if !*single {
@@ -107,6 +110,7 @@ async fn answer(
             };
             let (others, cut) = store::included(tx, permits, query, &page.matches, limits).await?;
             for one in &others {
+                patients::add(&one.rtype, &one.id, &one.body, &mut bundle.patients);
                 bundle.add(one, "include")?;
             }
             if cut {
@@ -117,7 +121,8 @@ async fn answer(
         }
     }
     let state = state.ok_or_else(|| Error::internal("a search without a statement"))?;
-    Ok((Answer { status: 200, resource: Some(bundle.finish()), ..Answer::default() }, state))
+    let patients = std::mem::take(&mut bundle.patients);
+    Ok((Answer { status: 200, resource: Some(bundle.finish()), patients, ..Answer::default() }, state))
 }
 
 /// Ids of the resources that match and may be found, `limit` at most, for conditional interactions. The query must be fully
@@ -175,6 +180,8 @@ struct Searchset<'a> {
     total: Option<i64>,
     next: Option<String>,
     warnings: Vec<Issue>,
+    /// Whose data it holds.
+    patients: BTreeSet<String>,
     /// The entries, each after a comma.
     entries: Vec<u8>,
 }
@@ -199,6 +206,7 @@ impl<'a> Searchset<'a> {
             total: None,
             next: None,
             warnings: unknown(query).map(|why| Issue::warning("not-supported", why)).collect(),
+            patients: BTreeSet::new(),
             entries: Vec::new(),
         }
     }

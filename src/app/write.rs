@@ -6,7 +6,10 @@
 use super::booking::Effect;
 use super::references::Pending;
 use super::within::{self, Judgement};
-use super::{Answer, App, Body, Context, Version, read, references, typed};
+use super::{Answer, App, Body, Context, Version, audit, read, references, typed};
+use crate::audit::act::Act;
+use crate::audit::event::Scene;
+use crate::audit::patients;
 use crate::auth::scope::Right;
 use crate::auth::{Access, Permit};
 use crate::clock::{Micros, instant_text};
@@ -19,6 +22,7 @@ use crate::store::resource::{self, Method, NewVersion, Stored};
 use crate::store::{Tx, index};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What one transaction has still to settle before it commits.
@@ -44,6 +48,21 @@ pub struct Work {
     deleted: Vec<(&'static str, String, Option<usize>)>,
     /// What is judged once all is written.
     pub(super) judgements: Vec<Judgement>,
+    /// What goes on the record.
+    pub(super) written: Vec<Written>,
+    /// In what it happens.
+    pub(super) scene: Scene,
+}
+
+/// A version that was written.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// What was done.
+    pub(super) act: Act,
+    /// `Type/id/_history/vid`
+    pub(super) version: String,
+    /// Logical ids of the patients whom it is about, before or after.
+    pub(super) patients: BTreeSet<String>,
 }
 
 impl Work {
@@ -62,6 +81,8 @@ impl Work {
             references: Vec::new(),
             deleted: Vec::new(),
             judgements: Vec::new(),
+            written: Vec::new(),
+            scene: audit::scene(ctx),
         }
     }
 
@@ -84,7 +105,7 @@ impl Work {
                 }
             }
         }
-        Ok(())
+        audit::written(tx, app, &self).await
     }
 }
 
@@ -340,6 +361,10 @@ async fn delete(
     let vid = resource::replace(tx, &permit, &current, new).await?;
     index::write(tx, current.rid, instance.rtype, Some(&old), None).await?;
     typed::remove(tx, &instance, &current).await?;
+    let mut whose = BTreeSet::new();
+    patients::add(instance.rtype.name, &instance.id, &current.body, &mut whose);
+    let version = location(instance.rtype, &instance.id, vid);
+    work.written.push(Written { act: Act::Delete, version, patients: whose });
     work.deleted.push((instance.rtype.name, instance.id, work.entry));
     Ok(Answer { version: Some(Version { vid, updated_us: at_us }), ..done })
 }
@@ -373,6 +398,18 @@ pub(super) async fn store_version(
     let bytes = serde_json::to_vec(&body).map_err(|e| Error::internal(e.to_string()))?;
     within_limit(app, rtype, &bytes)?;
     let new = NewVersion { rtype: rtype.name, id, method, at_us, body: &bytes };
+    let mut whose = BTreeSet::new();
+    patients::add(rtype.name, id, &bytes, &mut whose);
+    if let Some(stored) = live {
+        patients::add(rtype.name, id, &stored.body, &mut whose);
+    }
+    let act = match method {
+        Method::Post => Act::Create,
+        Method::Put => Act::Update,
+        Method::Patch => Act::Patch,
+        Method::Delete => Act::Delete,
+    };
+    work.written.push(Written { act, version: location(rtype, id, vid), patients: whose });
     let rid = match &current {
         Some(stored) => {
             resource::replace(tx, permit, stored, new).await?;

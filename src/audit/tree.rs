@@ -96,6 +96,11 @@ impl Frontier {
         (edge.len() as u64 == u64::from(size.count_ones())).then_some(Self { size, edge })
     }
 
+    /// The hashes of the nodes that [`edge`] names.
+    pub fn edge(&self) -> &[Hash] {
+        &self.edge
+    }
+
     /// The number of leaves.
     pub fn size(&self) -> u64 {
         self.size

@@ -92,6 +92,7 @@ impl Config {
                 limits: section(&merged, "limits", &mut problems)?,
                 database: section(&merged, "database", &mut problems)?,
                 auth: section(&merged, "auth", &mut problems)?,
+                audit: section(&merged, "audit", &mut problems)?,
                 fhir: section(&merged, "fhir", &mut problems)?,
                 references: section(&merged, "references", &mut problems)?,
                 booking: section(&merged, "booking", &mut problems)?,

@@ -3,6 +3,7 @@
 //! Three layers, the later winning: the embedded `default.toml` (which lists and explains every key), a file,
 //! and the environment (`SLOTWRIGHT_SECTION__KEY`). All problems are reported at once.
 
+mod audit;
 mod auth;
 mod issuer;
 mod load;
@@ -12,6 +13,7 @@ mod serve;
 mod units;
 mod validate;
 
+pub use audit::Audit;
 pub use auth::Auth;
 pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;
@@ -41,6 +43,8 @@ pub struct Config {
     pub database: Database,
     /// Tokens and the keys that sign them.
     pub auth: Auth,
+    /// The audit log.
+    pub audit: Audit,
     /// Limits of the FHIR endpoint.
     pub fhir: Fhir,
     /// Referential integrity.

@@ -18,6 +18,7 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
     database(config, &mut found);
     fhir(config, &mut found);
     super::auth::problems(&config.auth, &mut found);
+    super::audit::problems(&config.audit, &mut found);
     found
 }
 

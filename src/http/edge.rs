@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -27,6 +28,8 @@ pub(super) struct Arrival {
     pub(super) request_id: Arc<str>,
     /// When the request must be answered.
     pub(super) deadline: Instant,
+    /// Whom it comes from.
+    pub(super) address: IpAddr,
 }
 
 /// The label of an answer in the metrics: an interaction or a page.
@@ -43,7 +46,7 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
     let limit = http.app.config.server.request_timeout;
     let deadline = Instant::from_std(started) + limit;
     let address = peer::address(&request, &http.app.config.server);
-    let arrival = Arrival { request_id: Arc::clone(&request_id), deadline };
+    let arrival = Arrival { request_id: Arc::clone(&request_id), deadline, address };
     async move {
         let (asked, path) = (request.method(), request.uri().path());
         let cors = Cors::of(asked, path, request.headers(), |origin| http.is_registered(origin)).await;

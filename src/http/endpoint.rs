@@ -4,8 +4,11 @@ use super::edge::{self, Arrival, Label};
 use super::negotiate::{Sent, Wanted};
 use super::prefer::{Prefer, Return};
 use super::{Shared, bearer, body, present};
+use crate::app::audit::Asked;
 use crate::app::bearer::Bearer;
 use crate::app::{self, Answer, Context};
+use crate::audit::act::Act;
+use crate::audit::event::Scene;
 use crate::auth::Access;
 use crate::auth::principal::Principal;
 use crate::fhir::interaction::{self, Incoming, Interaction};
@@ -46,7 +49,14 @@ pub(super) async fn fhir(State(http): State<Shared>, request: Request) -> Respon
     let mut label = Label("unknown");
     let unread =
         !matches!(parts.method, Method::GET | Method::HEAD) && !axum::body::HttpBody::is_end_stream(&sent);
-    let outcome = serve(&http, &parts, sent, &mut wanted, &mut label).await;
+    let mut trail = Trail::default();
+    let mut outcome = serve(&http, &parts, sent, &mut wanted, &mut label, &mut trail).await;
+    if let Err(error) = &outcome
+        && !trail.recorded
+        && let Err(unrecorded) = trail.refused(&http, &parts, error).await
+    {
+        outcome = Err(unrecorded);
+    }
     let mut response = match outcome.and_then(present::answer) {
         Ok(response) => response,
         Err(error) => {
@@ -69,6 +79,7 @@ async fn serve(
     sent: axum::body::Body,
     wanted: &mut Wanted,
     label: &mut Label,
+    trail: &mut Trail,
 ) -> Result<Done, Error> {
     let config = &http.app.config;
     let arrival = parts.extensions.get::<Arrival>().ok_or_else(|| Error::internal("no arrival"))?;
@@ -81,6 +92,7 @@ async fn serve(
         "metadata" => Bearer::unchanging(Access::of(Principal::default(), http.app.policy)),
         _ => bearer::bearer(http, parts).await?,
     };
+    trail.access = Some(bearer.access.clone());
     http.limits.acts(bearer.access.principal())?;
     let mut query = Cow::Borrowed(parts.uri.query().unwrap_or(""));
     let mut sent = Some(sent);
@@ -110,6 +122,7 @@ async fn serve(
         }
         _ => app::Body::Empty,
     };
+    let asked = asked(&interaction, &body);
     // A read tells whether the access that it was judged by still held; anything else has to ask before.
     let tells = matches!(interaction, Interaction::Read(..) | Interaction::Search(_));
     if !tells && !bearer.is_current(&http.app).await? {
@@ -121,8 +134,45 @@ async fn serve(
         context.access = bearer::bearer(http, parts).await?.access;
         outcome = app::execute(&http.app, &context, interaction.clone(), app::Body::Empty).await;
     }
+    trail.recorded = true;
+    app::audit::conclude(&http.app, &context, &asked, &outcome).await?;
     let answer = outcome?;
     Ok(Done { wanted: *wanted, prefer, interaction, query: query.into_owned(), base, answer })
+}
+
+/// What the request asks for, as it goes on the record.
+fn asked(interaction: &Interaction, body: &app::Body) -> Asked {
+    let mut asked = Asked::of(interaction);
+    let mode = match body {
+        app::Body::Resource(bundle) => bundle.get("type").and_then(serde_json::Value::as_str),
+        _ => None,
+    };
+    if *interaction == Interaction::Bundle && mode == Some("batch") {
+        asked.act = Act::Batch;
+    }
+    asked
+}
+
+/// What is known of a request that may end before it is understood.
+#[derive(Default)]
+struct Trail {
+    access: Option<Arc<Access>>,
+    recorded: bool,
+}
+
+impl Trail {
+    /// Puts a request on the record that was refused before it was understood.
+    async fn refused(&self, http: &Shared, parts: &Parts, error: &Error) -> Result<(), Error> {
+        let arrival = parts.extensions.get::<Arrival>().ok_or_else(|| Error::internal("no arrival"))?;
+        let scene = Scene {
+            address: Some(arrival.address.to_string()),
+            server: http.base(parts.headers.get(HOST).and_then(|host| host.to_str().ok())),
+            request_id: arrival.request_id.to_string(),
+        };
+        let line = format!("{} {}", parts.method, parts.uri);
+        let principal = self.access.as_deref().map(Access::principal);
+        app::audit::refused(&http.app, principal, scene, &line, error).await
+    }
 }
 
 /// Whether nobody's access had changed in the state that a read or a search saw.
@@ -179,6 +229,7 @@ fn context(
         access,
         base: http.base(parts.headers.get(HOST).and_then(|host| host.to_str().ok())),
         request_id: arrival.request_id.to_string(),
+        address: Some(arrival.address),
         strict: prefer.strict.unwrap_or(false),
         minimal: prefer.returning == Some(Return::Minimal),
         idempotency_key: idempotency_key(&parts.headers)?,

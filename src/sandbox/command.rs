@@ -10,6 +10,8 @@ use std::sync::Arc;
 use super::running::Running;
 use super::{Error, accounts, banner, clients, fill, reset};
 use crate::app::App;
+use crate::app::audit::keys::AuditKeyError;
+use crate::app::audit::{self, Sequencer};
 use crate::app::oauth::keys;
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
@@ -75,6 +77,12 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     if keys::list(&config.auth.keys, clock.now())?.is_empty() {
         keys::create(&config.auth.keys, clock.now())?;
     }
+    config.audit.keys = data.join("audit-keys");
+    if matches!(audit::keys::load(&config), Err(AuditKeyError::None(_))) {
+        let seed = clock.random_bytes().map_err(|error| Error::Io(io::Error::other(error.to_string())))?;
+        audit::keys::create(&config.audit.keys, &audit::keys::origin(&config), &seed)?;
+    }
+    let signers = audit::keys::load(&config)?;
     let app = App::start(Arc::new(config), clock).await?.as_sandbox();
     app.keys.check()?;
     let filled = fill(&app).await?;
@@ -82,7 +90,8 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     clients::make(&app).await?;
     let _notice = running.announce(&data)?;
     println!("{}", banner(&app, &origin, filled).await?);
-    let worker = tokio::spawn(worker::run(app.clone()));
+    let sequencer = Sequencer::new(app.clone(), signers);
+    let worker = tokio::spawn(worker::run(app.clone(), sequencer));
     let served = http::serve(app, listener, http::interrupted()).await;
     worker.abort();
     served?;

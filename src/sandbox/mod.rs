@@ -65,6 +65,9 @@ pub enum Error {
     /// The server's own rules refused the sample clinic.
     #[error("the sample clinic was refused: {0}")]
     Refused(#[from] crate::fhir::outcome::Error),
+    /// The keys of the audit log can't be used.
+    #[error(transparent)]
+    AuditKeys(#[from] crate::app::audit::keys::AuditKeyError),
     /// The keys that sign tokens can't be used.
     #[error(transparent)]
     Keys(#[from] crate::app::oauth::keys::KeyringError),

@@ -3,6 +3,7 @@
 //! One SQL text serves both engines; the few statements that need two live in `dialect.rs`.
 
 pub mod account;
+pub mod audit;
 pub mod check;
 pub mod consent;
 mod db;
@@ -17,6 +18,7 @@ pub mod notice;
 pub mod oauth;
 mod pool;
 pub mod resource;
+mod rows;
 pub mod sandbox;
 pub mod scheduling;
 pub mod search;
@@ -249,6 +251,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         state::STATEMENTS,
         dialect::statements(engine),
         &oauth::statements(),
+        &audit::statements(),
     ]
     .concat()
 }

@@ -1,6 +1,9 @@
 //! Background work. It starts from rows that a transaction wrote, never from memory, so a crash loses none
 //! of it and any replica may do it.
 
+mod audit;
+
+use crate::app::audit::Sequencer;
 use crate::app::oauth::revoke;
 use crate::app::{App, account, booking, idempotent};
 use std::time::Duration;
@@ -8,9 +11,13 @@ use std::time::Duration;
 /// How often lapsed holds are tidied away. Queries do not depend on it: a lapsed hold is free at once.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Tidies until the task is dropped: cancels lapsed holds, forgets old idempotency keys, sessions and
-/// tokens.
-pub async fn run(app: App) {
+/// Works until the task is dropped: places events in the audit log, and tidies.
+pub async fn run(app: App, sequencer: Sequencer) {
+    tokio::join!(audit::run(sequencer), tidy(app));
+}
+
+/// Cancels lapsed holds, forgets old idempotency keys, sessions and tokens.
+async fn tidy(app: App) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -20,9 +20,9 @@ const EDGES: &[(&str, &[&str])] = &[
     // Likewise told the time, and given what it needs to decide.
     ("auth", &["fhir", "clock"]),
     ("audit", &["fhir", "clock"]),
-    ("store", &["audit", "auth", "fhir", "scheduling", "clock", "config"]),
-    ("app", &["store", "audit", "auth", "fhir", "scheduling", "clock", "config"]),
-    ("http", &["app", "auth", "fhir", "config", "telemetry", "clock"]),
+    ("store", &["auth", "audit", "fhir", "scheduling", "clock", "config"]),
+    ("app", &["store", "auth", "audit", "fhir", "scheduling", "clock", "config"]),
+    ("http", &["app", "auth", "audit", "fhir", "config", "telemetry", "clock"]),
     ("worker", &["app", "store", "clock"]),
     (
         "sandbox",

@@ -2,7 +2,7 @@
 
 mod transaction;
 
-use super::{Answer, App, Body, Context, execute, idempotent};
+use super::{Answer, App, Body, Context, audit, execute, idempotent};
 use crate::clock::instant_text;
 use crate::fhir::bundle::{Entry, EntryBody, Mode, Response, in_entry, parse, write_response};
 use crate::fhir::interaction::{Instance, Interaction};
@@ -54,7 +54,12 @@ async fn one(app: &App, ctx: &Context, index: usize, entry: Entry) -> Response {
 
 /// An entry as a request of its own; boxed, because a Bundle is a request too.
 fn alone<'a>(app: &'a App, ctx: &'a Context, entry: Entry) -> BoxFuture<'a, Result<Answer, Error>> {
-    Box::pin(execute(app, ctx, entry.interaction, entry.body.into()))
+    Box::pin(async move {
+        let asked = audit::Asked::of(&entry.interaction);
+        let outcome = execute(app, ctx, entry.interaction, entry.body.into()).await;
+        audit::conclude(app, ctx, &asked, &outcome).await?;
+        outcome
+    })
 }
 
 fn refused(error: Error) -> Response {

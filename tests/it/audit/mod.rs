@@ -1,5 +1,6 @@
 //! The audit log's proofs, against a second implementation of what the RFC and C2SP say.
 
 mod checkpoint;
+mod recording;
 mod reference;
 mod tree;

@@ -4,9 +4,11 @@ use super::auth;
 use super::client::Client;
 use super::database::{Database, Engine};
 use slotwright::app::App;
+use slotwright::app::audit::Sequencer;
 use slotwright::clock::Clock;
 use slotwright::config::Config;
 use slotwright::http;
+use slotwright::store::audit;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub struct TestApp {
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
     library: App,
+    sequencer: Sequencer,
     database: Database,
 }
 
@@ -56,12 +59,13 @@ impl TestApp {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::load(None, env.chain(settings)).expect("good settings");
         let app = App::start(Arc::new(config), clock.clone()).await.expect("an app");
+        let sequencer = Sequencer::new(app.clone(), vec![auth::audit_signer()]);
         let (stop, stopped) = oneshot::channel();
         let client = auth::tests_client(&app, format!("http://{address}/fhir")).await;
         let served = tokio::spawn(http::serve(app.clone(), listener, async {
             let _ = stopped.await;
         }));
-        Self { client, clock, stop, served, library: app, database }
+        Self { client, clock, stop, served, library: app, sequencer, database }
     }
 
     /// A client to move into a task.
@@ -72,6 +76,23 @@ impl TestApp {
     /// The server's own use cases.
     pub fn library(&self) -> &App {
         &self.library
+    }
+
+    /// Every event of the audit log, after all that waited got its place.
+    pub async fn audit_events(&self) -> Vec<serde_json::Value> {
+        self.sequence().await;
+        let mut tx = self.library.store.reader().await.expect("a connection");
+        let entries = audit::event::entries(&mut tx, 0, i64::MAX).await.expect("the log");
+        let event = |entry: &audit::event::Entry| {
+            let (_, body) = entry.event.as_ref().expect("an event that was not purged");
+            serde_json::from_slice(body).expect("JSON")
+        };
+        entries.iter().map(event).collect()
+    }
+
+    /// Gives every recorded event its place, as the worker does.
+    pub async fn sequence(&self) {
+        self.sequencer.run().await.expect("places");
     }
 
     /// The database behind the server.

@@ -12,6 +12,7 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use slotwright::app::App;
 use slotwright::app::oauth::{clients, keys};
+use slotwright::audit::key::Signer;
 use slotwright::auth::client::{Client as Registered, Proof};
 use slotwright::auth::keys::{SigningKey, to_pem};
 use slotwright::auth::scope::Scopes;
@@ -44,6 +45,23 @@ pub fn key_dir(database: &Database) -> PathBuf {
     let dir = database.dir().join("keys");
     if !dir.exists() {
         keys::store(&dir, pem(), 0).expect("a stored key");
+    }
+    dir
+}
+
+/// The name of the tests' audit log.
+pub const AUDIT_LOG: &str = "localhost/audit";
+
+/// The key that signs the tests' audit logs.
+pub fn audit_signer() -> Signer {
+    Signer::from_seed(AUDIT_LOG, &[7; 32]).expect("a key")
+}
+
+/// The directory of the audit log's keys that belongs to a database.
+pub fn audit_key_dir(database: &Database) -> PathBuf {
+    let dir = database.dir().join("audit-keys");
+    if !dir.exists() {
+        slotwright::app::audit::keys::create(&dir, AUDIT_LOG, &[7; 32]).expect("a stored key");
     }
     dir
 }

@@ -125,6 +125,7 @@ fn command(database: &Database) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slotwright"));
     command.current_dir(database.dir()).env("SLOTWRIGHT_DATABASE__URL", &database.url);
     command.env("SLOTWRIGHT_AUTH__KEYS", auth::key_dir(database));
+    command.env("SLOTWRIGHT_AUDIT__KEYS", auth::audit_key_dir(database));
     // The directory of test data is no setting.
     command.env_remove("SLOTWRIGHT_R4_EXAMPLES");
     command.env("SLOTWRIGHT_LOG__LEVEL", "warn");

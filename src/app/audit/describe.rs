@@ -1,0 +1,235 @@
+//! What a FHIR request was, in the terms of the record.
+
+use super::record;
+use crate::app::write::Work;
+use crate::app::{Answer, App, Context};
+use crate::audit::act::Act;
+use crate::audit::event::{Actor, Event, Outcome, Person, Scene};
+use crate::audit::{clean, patients};
+use crate::auth::principal::{Principal, Who};
+use crate::auth::token::issuer_of;
+use crate::fhir::interaction::{Interaction, Target};
+use crate::fhir::outcome::Error;
+use crate::store::{Tx, audit};
+use std::collections::BTreeSet;
+
+/// What a request asked for, kept until it is known how it ended.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What it is.
+    pub act: Act,
+    /// `Type/id` that it names.
+    instance: Option<String>,
+    /// What it asks, for searches and what else is no plain address.
+    query: Option<String>,
+    /// Patients that it names.
+    named: BTreeSet<String>,
+}
+
+impl Asked {
+    /// What an interaction asks for.
+    pub fn of(interaction: &Interaction) -> Self {
+        let act = Act::of(interaction);
+        let asks = |path: String, query: &str| Some(clean::query(&format!("{path}?{query}")));
+        let type_name = |rtype: Option<&crate::fhir::registry::ResourceType>| rtype.map_or("", |rt| rt.name);
+        let mut named = BTreeSet::new();
+        let (instance, query) = match interaction {
+            Interaction::Capabilities | Interaction::Bundle => (None, None),
+            Interaction::Read(instance, _) => (Some(address(instance.rtype.name, &instance.id)), None),
+            Interaction::VersionRead(instance, vid) => {
+                (Some(format!("{}/{}/_history/{vid}", instance.rtype.name, instance.id)), None)
+            }
+            Interaction::Search(search) => {
+                let path = match &search.compartment {
+                    Some((owner, id)) => format!("{owner}/{id}/{}", type_name(search.rtype)),
+                    None => type_name(search.rtype).to_owned(),
+                };
+                name_patients(interaction, &search.query, &mut named);
+                (None, asks(path, &search.query))
+            }
+            Interaction::History { rtype, id, query } => {
+                let path = format!("{}/{}/_history", type_name(*rtype), id.as_deref().unwrap_or_default());
+                (id.as_deref().map(|id| address(type_name(*rtype), id)), asks(path, query))
+            }
+            Interaction::Create { rtype, if_none_exist } => {
+                (None, if_none_exist.as_deref().and_then(|query| asks(rtype.name.to_owned(), query)))
+            }
+            Interaction::Update(target, _)
+            | Interaction::Patch(target, _)
+            | Interaction::Delete(target, _) => match target {
+                Target::Instance(instance) => (Some(address(instance.rtype.name, &instance.id)), None),
+                Target::Matching(rtype, query) => (None, asks(rtype.name.to_owned(), query)),
+            },
+            Interaction::Operation { name, rtype, id, query } => {
+                let path = format!("{}/{}/${name}", type_name(*rtype), id.as_deref().unwrap_or_default());
+                (id.as_deref().map(|id| address(type_name(*rtype), id)), asks(path, query))
+            }
+        };
+        if let Some(id) = instance.as_deref().and_then(|instance| instance.strip_prefix("Patient/")) {
+            named.insert(id.split('/').next().unwrap_or(id).to_owned());
+        }
+        Self { act, instance, query, named }
+    }
+}
+
+fn address(rtype: &str, id: &str) -> String {
+    format!("{rtype}/{id}")
+}
+
+/// Patients that a search names: to learn that there is nothing about somebody is to learn something.
+fn name_patients(interaction: &Interaction, query: &str, named: &mut BTreeSet<String>) {
+    if let Interaction::Search(search) = interaction
+        && let Some((owner, id)) = &search.compartment
+        && owner == "Patient"
+    {
+        named.insert(id.clone());
+    }
+    let of_patients = interaction.rtype().is_some_and(|rt| rt.name == "Patient");
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let bare = name.split([':', '.']).next().unwrap_or_default();
+        let is_patient = bare == "patient" || name.ends_with(":Patient") || (of_patients && bare == "_id");
+        for one in value.split(',') {
+            let id = match one.rsplit_once("Patient/") {
+                Some((_, id)) => id,
+                None if is_patient && !name.contains('.') => one,
+                None => continue,
+            };
+            // Something else than an id is no patient: the query itself is on the record.
+            if crate::fhir::interaction::is_id(id) {
+                named.insert(id.to_owned());
+            }
+        }
+    }
+}
+
+/// In what a request happens.
+pub fn scene(ctx: &Context) -> Scene {
+    Scene {
+        address: ctx.address.map(|address| address.to_string()),
+        server: ctx.base.clone(),
+        request_id: ctx.request_id.clone(),
+    }
+}
+
+/// Who makes a request to the FHIR base `base`.
+pub fn actor(principal: &Principal, base: &str) -> Actor {
+    let user = principal.fhir_user.as_ref();
+    let fhir_user = user.map(|(rtype, id)| address(rtype, id));
+    let (person, work) = match &principal.who {
+        Who::Account(id) => {
+            let issuer = issuer_of(base).to_owned();
+            (Some(Person { issuer, subject: id.clone(), fhir_user }), None)
+        }
+        Who::Server(work) => (None, Some(*work)),
+        Who::Client | Who::Sandbox => (None, None),
+    };
+    let anyone = (principal.who == Who::Sandbox).then(|| "sandbox".to_owned());
+    Actor {
+        client: principal.client.clone().or(anyone),
+        person,
+        roles: principal.roles.iter().map(|grant| grant.role.code()).collect(),
+        token: principal.token.clone(),
+        purpose: None,
+        work,
+    }
+}
+
+/// Puts a request on the record with how it ended, unless its own transaction did.
+///
+/// # Errors
+/// 503 when it can't be.
+pub async fn conclude(
+    app: &App,
+    ctx: &Context,
+    asked: &Asked,
+    outcome: &Result<Answer, Error>,
+) -> Result<(), Error> {
+    if matches!(outcome, Ok(answer) if answer.on_record) {
+        return Ok(());
+    }
+    let mut event = Event::new(asked.act, actor(ctx.access.principal(), &ctx.base), scene(ctx));
+    let mut whose = asked.named.clone();
+    if let Some(id) = &ctx.access.principal().patient {
+        whose.insert(id.clone());
+    }
+    event.query.clone_from(&asked.query);
+    event.data.extend(asked.instance.clone());
+    match outcome {
+        Ok(answer) => {
+            if let (Some(instance), Some(version)) = (&asked.instance, answer.version)
+                && asked.act != Act::VersionRead
+            {
+                event.data = vec![format!("{instance}/_history/{}", version.vid)];
+            }
+            whose.extend(answer.patients.iter().cloned());
+            if let Some(bundle) = answer.resource.as_ref().filter(|_| is_bundled(asked.act)) {
+                patients::add_bundled(bundle, &mut whose);
+            }
+        }
+        Err(error) => {
+            let said = error.issues.first().map_or("", |issue| issue.diagnostics.as_str());
+            event.outcome = Outcome::of_status(error.kind.status(), said);
+        }
+    }
+    app.recorder.record(recorded(app, &event, &whose)?).await
+}
+
+/// Acts whose answers hold many resources that nobody looked at one by one.
+fn is_bundled(act: Act) -> bool {
+    matches!(act, Act::History | Act::Batch | Act::Transaction | Act::Operation)
+}
+
+/// One event for each patient, or one for none (IHE BALP, PatientQuery).
+fn recorded(
+    app: &App,
+    event: &Event,
+    whose: &BTreeSet<String>,
+) -> Result<Vec<crate::audit::event::Recorded>, Error> {
+    if whose.is_empty() {
+        return Ok(vec![record(app, event)?]);
+    }
+    whose.iter().map(|id| record(app, &Event { patient: Some(id.clone()), ..event.clone() })).collect()
+}
+
+/// Puts what a transaction wrote on the record, in that transaction.
+///
+/// # Errors
+/// When it can't be; the transaction must not commit then.
+pub async fn written(tx: &mut Tx, app: &App, work: &Work) -> Result<(), Error> {
+    let actor = actor(work.access.principal(), &work.base);
+    let mut events = Vec::with_capacity(work.written.len());
+    for written in &work.written {
+        let mut event = Event::new(written.act, actor.clone(), work.scene.clone());
+        event.data = vec![written.version.clone()];
+        event.details.extend(work.override_reason.clone().map(|reason| ("override", reason)));
+        events.extend(recorded(app, &event, &written.patients)?);
+    }
+    Ok(audit::event::record(tx, &events).await?)
+}
+
+/// Puts a request on the record that was refused before it was understood.
+///
+/// # Errors
+/// 503 when it can't be.
+pub async fn refused(
+    app: &App,
+    principal: Option<&Principal>,
+    scene: Scene,
+    line: &str,
+    error: &Error,
+) -> Result<(), Error> {
+    let actor = principal.map(|principal| actor(principal, &scene.server)).unwrap_or_default();
+    let act = match line.split(' ').next().unwrap_or_default() {
+        "GET" | "HEAD" => Act::Read,
+        "POST" => Act::Create,
+        "PUT" => Act::Update,
+        "PATCH" => Act::Patch,
+        "DELETE" => Act::Delete,
+        _ => Act::Operation,
+    };
+    let said = error.issues.first().map_or("", |issue| issue.diagnostics.as_str());
+    let mut event = Event::new(act, actor, scene);
+    event.outcome = Outcome::of_status(error.kind.status(), said);
+    event.query = Some(clean::query(line));
+    app.recorder.record(vec![record(app, &event)?]).await
+}

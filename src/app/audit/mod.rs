@@ -1,0 +1,33 @@
+//! Putting what happens on the record.
+//!
+//! What a transaction writes is recorded in that transaction. Everything else, reads and refusals, is recorded
+//! before its answer leaves, together with what others wait to have recorded.
+
+mod describe;
+pub mod keys;
+mod recorder;
+mod sequencer;
+
+pub use describe::{Asked, actor, conclude, refused, scene, written};
+pub use recorder::Recorder;
+pub use sequencer::Sequencer;
+
+use crate::app::App;
+use crate::audit::balp;
+use crate::audit::canonical;
+use crate::audit::event::{Event, Recorded};
+use crate::audit::leaf::recorded_text;
+use crate::fhir::outcome::Error;
+
+/// The event as it is kept.
+///
+/// # Errors
+/// When there is no randomness.
+pub fn record(app: &App, event: &Event) -> Result<Recorded, Error> {
+    let id = app.clock.new_id();
+    let recorded_us = app.clock.now();
+    let salt = app.clock.random_bytes::<32>().map_err(|e| Error::internal(e.to_string()))?;
+    let body = balp::audit_event(event, &id, &recorded_text(recorded_us));
+    let body = canonical::to_string(&body).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(Recorded { id, recorded_us, salt, body: body.into_bytes() })
+}

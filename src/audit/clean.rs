@@ -1,0 +1,107 @@
+//! Text that others control, made fit for the record: bounded, on one line, without hidden characters or secrets.
+
+/// The longest text that is kept, in characters.
+const LONGEST: usize = 500;
+/// The longest query that is kept, in bytes.
+const LONGEST_QUERY: usize = 8 * 1024;
+/// Parameters whose values are secrets wherever they appear.
+const SECRETS: &[&str] = &[
+    "access_token",
+    "assertion",
+    "client_assertion",
+    "client_secret",
+    "code_verifier",
+    "id_token_hint",
+    "password",
+    "refresh_token",
+];
+/// Parameters that are secrets in a form of OAuth, and ordinary words elsewhere.
+const OAUTH_SECRETS: &[&str] = &["code", "launch", "token"];
+
+/// One line of text without control and direction characters, cut at a bound.
+pub fn line(text: &str) -> String {
+    let shown = text.chars().filter(|c| !hidden(*c)).map(|c| if c.is_whitespace() { ' ' } else { c });
+    let mut kept: String = shown.clone().take(LONGEST).collect();
+    if shown.count() > LONGEST {
+        kept.push('…');
+    }
+    kept
+}
+
+/// Characters that don't show, or that change how others show: controls, direction marks, line separators.
+fn hidden(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+/// A request of FHIR's as it was sent, with secrets taken out and cut at a bound.
+pub fn query(text: &str) -> String {
+    without(text, |name| SECRETS.contains(&name))
+}
+
+/// A request to an OAuth endpoint, its form behind a `?`: the same, with more that is secret.
+pub fn oauth(text: &str) -> String {
+    without(text, |name| SECRETS.contains(&name) || OAUTH_SECRETS.contains(&name))
+}
+
+fn without(text: &str, secret: impl Fn(&str) -> bool) -> String {
+    let (head, pairs) = text.split_once('?').map_or(("", text), |(path, query)| (path, query));
+    let mut kept = String::with_capacity(text.len().min(LONGEST_QUERY));
+    if !head.is_empty() {
+        kept.push_str(head);
+        kept.push('?');
+    }
+    for (i, pair) in pairs.split('&').enumerate() {
+        if i > 0 {
+            kept.push('&');
+        }
+        match pair.split_once('=') {
+            Some((name, _)) if secret(&bare(name)) => {
+                kept.push_str(name);
+                kept.push_str("=[removed]");
+            }
+            _ => kept.push_str(pair),
+        }
+    }
+    bounded(&kept)
+}
+
+/// The name of a parameter, decoded and without its modifier.
+fn bare(name: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+    decoded.split(':').next().unwrap_or_default().to_owned()
+}
+
+fn bounded(text: &str) -> String {
+    let shown = text.chars().filter(|c| !hidden(*c)).map(|c| if c.is_whitespace() { ' ' } else { c });
+    let mut kept = String::new();
+    for c in shown {
+        if kept.len() + c.len_utf8() > LONGEST_QUERY {
+            kept.push('…');
+            break;
+        }
+        kept.push(c);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_and_line_breaks_do_not_get_in() {
+        assert_eq!(line("a\r\nb\u{202E}c\u{0}\u{200B}d"), "a  bcd");
+        assert_eq!(line(&"x".repeat(2000)).chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn secrets_are_taken_out_however_they_are_written() {
+        let said = "POST /oauth/token?code=x&client_secret=s3cret&Code%5Fverifier=abc&a=b";
+        let kept = "POST /oauth/token?code=[removed]&client_secret=[removed]&Code%5Fverifier=[removed]&a=b";
+        assert_eq!(oauth(said), kept);
+        assert_eq!(query("GET /fhir/ServiceRequest?code=x"), "GET /fhir/ServiceRequest?code=x");
+        assert_eq!(query("refresh_token=abc"), "refresh_token=[removed]");
+        assert!(query(&"é".repeat(100_000)).len() <= LONGEST_QUERY + '…'.len_utf8());
+    }
+}

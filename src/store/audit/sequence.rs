@@ -1,0 +1,210 @@
+//! Giving recorded events their place: leaves, nodes, the index, checkpoints.
+
+use crate::args;
+use crate::audit::leaf::{Leaf, Salt};
+use crate::audit::terms::Terms;
+use crate::audit::tree::{Hash, Node};
+use crate::clock::Micros;
+use crate::store::db::{Arg, Row, Tx, statements};
+use crate::store::{StoreError, rows};
+use sqlx::AssertSqlSafe;
+
+statements! {
+    PENDING = "SELECT e.eid, e.id, e.recorded_us, e.salt, e.body FROM audit_pending p \
+        JOIN audit_event e ON e.eid = p.eid ORDER BY p.eid LIMIT $1";
+    TAKE = "UPDATE audit_sequencer SET holder = $1, until_us = $2, \
+        fence = CASE WHEN holder = $1 THEN fence ELSE fence + 1 END \
+        WHERE one = 1 AND (holder = $1 OR until_us < $3) RETURNING fence, size, edge";
+    ADVANCE = "UPDATE audit_sequencer SET size = $1, edge = $2 WHERE one = 1 AND fence = $3 AND size = $4";
+    PUBLISH = "INSERT INTO audit_checkpoint (size, root, at_us, note) VALUES ($1, $2, $3, $4)";
+    SIZE = "SELECT size FROM audit_sequencer";
+    LATEST = "SELECT size, root, at_us, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1";
+}
+
+/// An event that waits for its place.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Internal key.
+    pub eid: i64,
+    /// `AuditEvent.id`.
+    pub id: String,
+    /// When it was recorded.
+    pub recorded_us: Micros,
+    /// Its salt.
+    pub salt: Salt,
+    /// Canonical JSON.
+    pub body: Vec<u8>,
+}
+
+/// An event with its place.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Internal key.
+    pub eid: i64,
+    /// The leaf.
+    pub leaf: Leaf,
+    /// The leaf's hash.
+    pub hash: Hash,
+    /// What it is found by.
+    pub terms: Terms,
+}
+
+/// The sequencer's place in the log, for as long as the lease is ours.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// Rises whenever another process takes over.
+    pub fence: i64,
+    /// The number of leaves.
+    pub size: i64,
+    /// Hashes of the tree's right edge.
+    pub edge: Vec<Hash>,
+}
+
+/// A published checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The number of leaves that it covers.
+    pub size: i64,
+    /// The root of the tree.
+    pub root: Vec<u8>,
+    /// When it was signed.
+    pub at_us: Micros,
+    /// The signed note.
+    pub note: String,
+}
+
+/// The first events that wait, `limit` at most, in the order in which they were recorded.
+pub async fn pending(tx: &mut Tx, limit: i64) -> Result<Vec<Pending>, StoreError> {
+    let rows = tx.all(PENDING, args![limit]).await?;
+    rows.iter().map(read_pending).collect()
+}
+
+fn read_pending(row: &Row) -> Result<Pending, StoreError> {
+    let salt = row.blob(3)?;
+    Ok(Pending {
+        eid: row.int(0)?,
+        id: row.text(1)?,
+        recorded_us: row.int(2)?,
+        salt: salt.try_into().map_err(|_| StoreError::Other("a salt is not 32 bytes long".to_owned()))?,
+        body: row.blob(4)?,
+    })
+}
+
+/// Takes or renews the lease until `until`; none while it is another process's.
+pub async fn take(
+    tx: &mut Tx,
+    holder: &str,
+    until: Micros,
+    now: Micros,
+) -> Result<Option<Lease>, StoreError> {
+    let Some(row) = tx.optional(TAKE, args![holder, until, now]).await? else { return Ok(None) };
+    let edge = row.blob(2)?;
+    let hashes = edge.chunks_exact(32).map(|hash| Hash::try_from(hash).unwrap_or_default());
+    Ok(Some(Lease { fence: row.int(0)?, size: row.int(1)?, edge: hashes.collect() }))
+}
+
+/// Writes places, the nodes that are complete by them, and the tree's new edge.
+///
+/// # Errors
+/// [`StoreError::Contended`] when another process was faster.
+pub async fn place(
+    tx: &mut Tx,
+    lease: &Lease,
+    placed: &[Placed],
+    nodes: &[Node],
+    edge: &[Hash],
+) -> Result<(), StoreError> {
+    let taken = forget_pending(tx, placed).await?;
+    if taken != placed.len() {
+        return Err(StoreError::Contended("another process places these events".to_owned()));
+    }
+    let leaves = placed.iter().map(|one| {
+        let leaf = &one.leaf;
+        args![
+            number(leaf.seq),
+            one.eid,
+            leaf.id.as_str(),
+            leaf.recorded,
+            leaf.content.as_slice(),
+            one.hash.as_slice()
+        ]
+    });
+    let head = "INSERT INTO audit_leaf (seq, eid, id, recorded_us, content, hash)";
+    rows::insert(tx, head, leaves.collect()).await?;
+    let inner =
+        nodes.iter().map(|node| args![i64::from(node.id.level), number(node.id.index), node.hash.as_slice()]);
+    rows::insert(tx, "INSERT INTO audit_node (level, idx, hash)", inner.collect()).await?;
+    index(tx, placed).await?;
+    let size = lease.size + i64::try_from(placed.len()).unwrap_or(i64::MAX);
+    let args = args![size, edge.concat(), lease.fence, lease.size];
+    if tx.execute(ADVANCE, args).await? == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Contended("another process took over the log".to_owned()))
+    }
+}
+
+/// Writes what events are found by.
+async fn index(tx: &mut Tx, placed: &[Placed]) -> Result<(), StoreError> {
+    let terms = placed.iter().map(|one| {
+        let (leaf, terms) = (&one.leaf, &one.terms);
+        args![
+            number(leaf.seq),
+            leaf.recorded,
+            terms.kind.as_str(),
+            terms.subtype.as_str(),
+            terms.action.as_str(),
+            terms.outcome,
+            terms.patient.as_str(),
+            terms.person.as_str(),
+            terms.client.as_str(),
+            terms.address.as_str(),
+            terms.request.as_str(),
+            terms.entity.as_str()
+        ]
+    });
+    let head = "INSERT INTO audit_index (seq, recorded_us, type, subtype, action, outcome, patient, person, \
+        client, address, request, entity)";
+    rows::insert(tx, head, terms.collect()).await
+}
+
+/// How many of them still waited.
+async fn forget_pending(tx: &mut Tx, placed: &[Placed]) -> Result<usize, StoreError> {
+    let mut taken = 0;
+    let mut rest = placed;
+    while !rest.is_empty() {
+        let size = rows::step(rest.len());
+        let (some, others) = rest.split_at(size);
+        let places: Vec<String> = (1..=size).map(|place| format!("${place}")).collect();
+        let text = format!("DELETE FROM audit_pending WHERE eid IN ({})", places.join(", "));
+        let args: Vec<Arg> = some.iter().map(|one| Arg::from(one.eid)).collect();
+        taken += usize::try_from(tx.execute(AssertSqlSafe(text), args).await?).unwrap_or_default();
+        rest = others;
+    }
+    Ok(taken)
+}
+
+/// Publishes a checkpoint.
+pub async fn publish(tx: &mut Tx, checkpoint: &Published) -> Result<(), StoreError> {
+    let Published { size, root, at_us, note } = checkpoint;
+    tx.execute(PUBLISH, args![*size, root.as_slice(), *at_us, note.as_str()]).await?;
+    Ok(())
+}
+
+/// How many events have their place.
+pub async fn size(tx: &mut Tx) -> Result<i64, StoreError> {
+    tx.one(SIZE, args![]).await?.int(0)
+}
+
+/// The checkpoint of the largest tree.
+pub async fn latest(tx: &mut Tx) -> Result<Option<Published>, StoreError> {
+    let row = tx.optional(LATEST, args![]).await?;
+    row.map(|row| {
+        Ok(Published { size: row.int(0)?, root: row.blob(1)?, at_us: row.int(2)?, note: row.text(3)? })
+    })
+    .transpose()
+}
+
+fn number(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
