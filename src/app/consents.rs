@@ -76,7 +76,7 @@ impl App {
 
 /// What changed after `seq`, and the number of the last change.
 async fn changes(store: &Store, seq: i64) -> Result<(i64, Vec<Row>), StoreError> {
-    // The first read in it is of the state that all of them show.
+    // All pages show one state.
     let mut tx = store.snapshot().await?;
     let mut rows = Vec::new();
     let mut after = (seq, i64::MAX);

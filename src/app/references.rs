@@ -17,6 +17,8 @@ pub struct Pending {
     id: String,
     /// Whether it was there before: whoever changes a resource need not be able to read all that it refers to.
     stands: bool,
+    /// Whether it says whose a Consent is.
+    in_consent: bool,
 }
 
 /// Turns references under our own base into relative ones, so that they are found as what they are.
@@ -51,7 +53,8 @@ pub fn pending(rtype: &str, body: &Value, old: Option<&Value>, entry: Option<usi
     local(rtype, body)
         .map(|(path, rtype, id)| {
             let stands = before.contains(&(rtype.clone(), id.clone()));
-            Pending { path: name(path), rtype, id, stands }
+            let in_consent = path == "Consent.patient";
+            Pending { path: name(path), rtype, id, stands, in_consent }
         })
         .collect()
 }
@@ -73,13 +76,19 @@ pub async fn check(tx: &mut Tx, access: &Access, pending: &[Pending]) -> Result<
     let trusted = |one: &&Pending| access.is_whole() || one.stands;
     let (stand, new): (Vec<&Pending>, Vec<&Pending>) = pending.iter().partition(trusted);
     let mut found = existing(tx, &SearchPermit::of_server("references that stand"), &stand).await?;
+    let (consents, new): (Vec<&Pending>, Vec<&Pending>) = new.into_iter().partition(|one| one.in_consent);
     if !new.is_empty() {
-        let permits = access.references(types(&new).into_iter());
+        let permits = access.references(types(&new).into_iter(), false);
         found.extend(existing(tx, &permits, &new).await?);
     }
+    let permits = access.references(types(&consents).into_iter(), true);
+    let named = existing(tx, &permits, &consents).await?;
     let missing: Vec<Issue> = pending
         .iter()
-        .filter(|p| !found.contains(&(p.rtype.clone(), p.id.clone())))
+        .filter(|p| {
+            let key = (p.rtype.clone(), p.id.clone());
+            !found.contains(&key) && !(p.in_consent && named.contains(&key))
+        })
         .map(|p| Issue::error("not-found", format!("{}/{} does not exist", p.rtype, p.id)).at(p.path.clone()))
         .collect();
     if missing.is_empty() { Ok(()) } else { Err(Error::of(Kind::Unprocessable, missing)) }

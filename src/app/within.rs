@@ -144,22 +144,31 @@ pub(super) async fn readable(
 }
 
 /// The permit to create a resource by an update. An id of the client's choice is for those only who may know
-/// of every resource: to others a taken id and a free one must look the same.
+/// of every resource: to others a taken id and a free one must look the same. Where patients' consents alone hide a
+/// resource, its id is taken.
 ///
 /// # Errors
 /// 404 as for any resource that is not there.
-pub(super) fn permit_under_id(
+pub(super) async fn permit_under_id(
+    tx: &mut Tx,
     work: &Work,
     update: &Permit,
     instance: &Instance,
+    found: bool,
     chosen_here: bool,
 ) -> Result<Permit, Error> {
     let create = work.access.permit_upsert(instance.rtype);
     if chosen_here {
         return Ok(create?);
     }
-    match create {
-        Ok(create) if create.filter().is_none() && update.filter().is_none() => Ok(create),
-        _ => Err(Error::not_found(instance.rtype.name, &instance.id)),
+    let hidden = || Error::not_found(instance.rtype.name, &instance.id);
+    let create = create.ok().filter(|create| create.knows_every_id() && update.knows_every_id());
+    let create = create.ok_or_else(hidden)?;
+    if update.filter().is_some() && !found {
+        let any = Permit::of_server("whether an id is taken");
+        if resource::find(tx, &any, instance.rtype, &instance.id).await?.is_some() {
+            return Err(hidden());
+        }
     }
+    Ok(create)
 }

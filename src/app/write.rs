@@ -244,7 +244,10 @@ async fn update(
     check_conditions(current.as_ref(), conditions)?;
     let permit = match current.as_ref().filter(|stored| !stored.deleted) {
         Some(_) => permit,
-        None => within::permit_under_id(work, &permit, &instance, chosen_here)?,
+        None => {
+            let found = current.is_some();
+            within::permit_under_id(tx, work, &permit, &instance, found, chosen_here).await?
+        }
     };
     store_version(tx, app, work, &permit, &instance, current, body, Method::Put).await
 }

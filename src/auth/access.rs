@@ -102,11 +102,23 @@ impl Access {
     /// # Errors
     /// [`Denied`] when the role may read none of them.
     pub fn permit_reference(&self, rtype: &'static ResourceType) -> Result<Permit, Denied> {
+        self.permit_reference_of(rtype, false)
+    }
+
+    /// The same; in a Consent a patient may be named who denies to be read, or no other consent could be recorded.
+    pub(super) fn permit_reference_of(
+        &self,
+        rtype: &'static ResourceType,
+        in_consent: bool,
+    ) -> Result<Permit, Denied> {
         if self.is_whole() {
             return Ok(Permit::whole(rtype));
         }
         // To look at a patient in an emergency is no relation that a reference could make lasting.
-        let roles = self.role_clauses_but(Some(FilterKind::Emergency), Act::Read, rtype)?;
+        let mut roles = self.role_clauses_but(Some(FilterKind::Emergency), Act::Read, rtype)?;
+        if in_consent {
+            roles.iter_mut().for_each(|clause| clause.consent = None);
+        }
         let Some(scopes) = &self.principal.scopes else { return Ok(Permit::of(rtype, roles)) };
         let mut levels = scopes.resources().map(|scope| scope.level);
         if !scopes.need_patient() || levels.any(|level| level != Level::Patient) {
@@ -230,7 +242,7 @@ impl Access {
                     Some(Limit::Nothing) => return None,
                     Some(Limit::Where(condition)) => Some(condition),
                 };
-                let clause = Clause { limit, view: grant.view, cutoff: grant.cutoff };
+                let clause = Clause { limit, view: grant.view, cutoff: grant.cutoff, consent: None };
                 Some(match (role.role, grant.filter) {
                     // What patients do with their own record needs nobody's consent.
                     (Role::Patient, _) => clause,
@@ -249,7 +261,7 @@ impl Access {
             None if rtype.patient_compartment.is_empty() => None,
             None => Some(Condition::Either(Vec::new())),
         };
-        Clause { limit, ..Clause::default() }
+        Clause { consent: limit, ..Clause::default() }
     }
 
     /// What a scope reaches.
@@ -279,7 +291,7 @@ impl Access {
                 Some(Limit::Nothing) => return None,
                 Some(Limit::Where(condition)) => Some(condition),
             };
-            Some(Clause { limit, view: grant.view, cutoff: grant.cutoff })
+            Some(Clause { limit, view: grant.view, cutoff: grant.cutoff, consent: None })
         });
         clauses.collect()
     }

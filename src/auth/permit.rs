@@ -29,8 +29,10 @@ impl From<Denied> for Error {
 /// Some resources of a type, and the part of them that is shown.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clause {
-    /// All of the type when absent.
+    /// What roles and scopes leave; all of the type when absent.
     pub(super) limit: Option<Condition>,
+    /// What patients' consents leave; all when absent.
+    pub(super) consent: Option<Condition>,
     /// Everything when absent.
     pub(super) view: Option<View>,
     /// Whether it ends some time before the appointment begins.
@@ -40,12 +42,26 @@ pub(super) struct Clause {
 impl Clause {
     /// What both allow.
     pub(super) fn and(&self, other: &Self) -> Self {
-        let limit = match (&self.limit, &other.limit) {
-            (None, limit) | (limit, None) => limit.clone(),
-            (Some(one), Some(two)) => Some(Condition::All(vec![one.clone(), two.clone()])),
-        };
-        // Two views of one type are the same view: each type has at most one.
-        Self { limit, view: self.view.or(other.view), cutoff: self.cutoff || other.cutoff }
+        Self {
+            limit: both(self.limit.as_ref(), other.limit.as_ref()),
+            consent: both(self.consent.as_ref(), other.consent.as_ref()),
+            // Two views of one type are the same view: each type has at most one.
+            view: self.view.or(other.view),
+            cutoff: self.cutoff || other.cutoff,
+        }
+    }
+
+    /// What a resource must satisfy; absent: nothing.
+    fn filter(&self) -> Option<Condition> {
+        both(self.limit.as_ref(), self.consent.as_ref())
+    }
+}
+
+/// Both conditions; absent: none.
+fn both(one: Option<&Condition>, other: Option<&Condition>) -> Option<Condition> {
+    match (one, other) {
+        (None, only) | (only, None) => only.cloned(),
+        (Some(one), Some(other)) => Some(Condition::All(vec![one.clone(), other.clone()])),
     }
 }
 
@@ -73,10 +89,10 @@ impl Permit {
 
     /// What any of the clauses allows of one type; there is at least one.
     pub(super) fn of(rtype: &'static ResourceType, clauses: Vec<Clause>) -> Self {
-        if clauses.iter().any(|c| c.limit.is_none() && c.view.is_none() && !c.cutoff) {
+        if clauses.iter().any(|c| c.filter().is_none() && c.view.is_none() && !c.cutoff) {
             return Self::whole(rtype);
         }
-        let limits: Option<Vec<Condition>> = clauses.iter().map(|clause| clause.limit.clone()).collect();
+        let limits: Option<Vec<Condition>> = clauses.iter().map(Clause::filter).collect();
         let filter = limits.map(|mut limits| match limits.len() {
             1 => limits.pop().unwrap_or(Condition::Either(Vec::new())),
             _ => Condition::Either(limits),
@@ -92,6 +108,11 @@ impl Permit {
     /// What a resource must satisfy to be within it; absent: nothing.
     pub fn filter(&self) -> Option<&Condition> {
         self.filter.as_ref()
+    }
+
+    /// Whether nothing but patients' consents limits it: whoever has it may know which ids are taken.
+    pub fn knows_every_id(&self) -> bool {
+        self.filter.is_none() || self.clauses.iter().any(|clause| clause.limit.is_none())
     }
 
     /// Whether a resource is within it, as far as its content tells.
@@ -139,8 +160,8 @@ impl Permit {
     fn view_of(&self, body: &Value) -> Option<View> {
         let rtype = self.rtype.and_then(crate::fhir::registry::resource_type)?;
         let plain = self.clauses.iter().filter(|clause| clause.view.is_none());
-        let limits = plain.filter_map(|clause| clause.limit.as_ref());
-        match either(limits.map(|limit| judge(limit, rtype, body, 0))) {
+        let limits = plain.filter_map(Clause::filter);
+        match either(limits.map(|limit| judge(&limit, rtype, body, 0))) {
             Judged::Holds => None,
             _ => self.clauses.iter().find_map(|clause| clause.view),
         }

@@ -47,12 +47,18 @@ impl Access {
         if permits.is_empty() { Err(nothing()) } else { Ok(SearchPermit::of(permits)) }
     }
 
-    /// The permits to refer to resources of these types, as far as there are any.
-    pub fn references(&self, types: impl Iterator<Item = &'static ResourceType>) -> SearchPermit {
+    /// The permits to refer to resources of these types, as far as there are any; `in_consent`: as the patient of
+    /// a Consent.
+    pub fn references(
+        &self,
+        types: impl Iterator<Item = &'static ResourceType>,
+        in_consent: bool,
+    ) -> SearchPermit {
         if self.is_whole() {
             return SearchPermit::of_server("references without limits");
         }
-        SearchPermit::of(types.filter_map(|rt| Some((rt.name, self.permit_reference(rt).ok()?))).collect())
+        let permit = |rt| self.permit_reference_of(rt, in_consent).ok();
+        SearchPermit::of(types.filter_map(|rt| Some((rt.name, permit(rt)?))).collect())
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) fn body(schema: &str) -> Option<Value> {
             "resourceType": "Consent", "status": "active",
             "scope": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy" }] },
             "category": [{ "coding": [{ "system": "http://loinc.org", "code": "59284-0" }] }],
-            "patient": someone, "policy": [{ "uri": "http://clinic.example/policies/privacy" }]
+            "patient": someone, "policy": [{ "uri": "http://clinic.example/policies/privacy" }],
+            "provision": { "type": "permit" }
         }),
         "Coverage" => json!({
             "resourceType": "Coverage", "status": "active", "beneficiary": someone,
