@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::fhir::registry::resource_type;
 use crate::store::Store;
-use crate::{http, sandbox, telemetry, worker};
+use crate::{http, notify, sandbox, telemetry, worker};
 use clap::{Args, Parser, Subcommand};
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
@@ -174,6 +174,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::start(&config.log)?;
     let mut reasons = config.unfit_to_serve();
     reasons.extend(http::tls::problem(&config.tls));
+    reasons.extend(notify::Mailer::new(&config.notify.email, &config.outbound).err());
     let app = match App::start(Arc::new(config), Clock::system()).await {
         Ok(app) => app,
         Err(error) => {

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod fhir;
 pub mod http;
+pub mod notify;
 pub mod sandbox;
 pub mod scheduling;
 pub mod store;

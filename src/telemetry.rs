@@ -17,6 +17,7 @@ const BUCKETS: &[f64] =
 const REQUESTS: &str = "http_requests_total";
 const LATENCY: &str = "http_request_duration_seconds";
 const IN_FLIGHT: &str = "http_requests_in_flight";
+const EMERGENCIES: &str = "emergencies_declared_total";
 const CONFLICTS: &str = "booking_conflicts_total";
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -53,6 +54,7 @@ pub fn record_metrics() {
             describe_counter!(REQUESTS, "Requests answered, by method, interaction and status");
             describe_histogram!(LATENCY, "Seconds from the head of a request to the head of its answer");
             describe_gauge!(IN_FLIGHT, "Requests being worked on");
+            describe_counter!(EMERGENCIES, "Emergencies that clinicians declared");
             describe_counter!(CONFLICTS, "Bookings refused because the time is taken");
         }
         handle
@@ -94,6 +96,11 @@ pub fn answered(method: &'static str, interaction: &'static str, status: u16, la
     counter!(REQUESTS, "method" => method, "interaction" => interaction, "status" => status.to_string())
         .increment(1);
     histogram!(LATENCY, "method" => method, "interaction" => interaction).record(latency.as_secs_f64());
+}
+
+/// Counts an emergency that was declared.
+pub fn emergency_declared() {
+    counter!(EMERGENCIES).increment(1);
 }
 
 /// Counts a booking that was refused because its time is taken.

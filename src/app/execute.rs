@@ -3,7 +3,8 @@
 use super::authorize::authorize;
 use super::{Answer, App, Body, Context, history, idempotent, read, write};
 use crate::fhir::interaction::Interaction;
-use crate::fhir::outcome::Error;
+use crate::fhir::outcome::{Error, Kind};
+use crate::fhir::registry::ResourceType;
 use crate::store::Intent;
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ pub async fn execute(
     body: Body,
 ) -> Result<Answer, Error> {
     authorize(ctx, &interaction)?;
-    match interaction {
+    let read = read_type(&interaction);
+    let answered = match interaction {
         Interaction::Capabilities => {
             let statement = crate::fhir::capability::statement(&ctx.base).to_string();
             Ok(Answer { status: 200, resource: Some(statement.into()), ..Answer::default() })
@@ -35,6 +37,21 @@ pub async fn execute(
         | Interaction::Update(..)
         | Interaction::Patch(..)
         | Interaction::Delete(..) => write_one(app, ctx, interaction, body).await,
+    };
+    answered.map_err(|mut error| {
+        let found_nothing = read.filter(|_| error.kind == Kind::NotFound);
+        // The same whether there is something that may not be seen, or nothing.
+        error.issues.extend(found_nothing.and_then(|rtype| ctx.access.emergency_hint(rtype)));
+        error
+    })
+}
+
+/// The type of the one resource that is to be read.
+fn read_type(interaction: &Interaction) -> Option<&'static ResourceType> {
+    match interaction {
+        Interaction::Read(instance, _) | Interaction::VersionRead(instance, _) => Some(instance.rtype),
+        Interaction::History { rtype, id: Some(_), .. } => *rtype,
+        _ => None,
     }
 }
 

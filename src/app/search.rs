@@ -103,6 +103,9 @@ async fn answer(
             patients::add(&one.rtype, &one.id, &one.body, &mut bundle.patients);
             bundle.add(one, "match")?;
         }
+        if page.matches.is_empty() && names_a_patient(search, query) {
+            bundle.warnings.extend(query.types.iter().find_map(|rtype| ctx.access.emergency_hint(rtype)));
+        }
         if !*single {
             let limits = store::Limits {
                 most: app.config.fhir.max_includes,
@@ -123,6 +126,14 @@ async fn answer(
     let state = state.ok_or_else(|| Error::internal("a search without a statement"))?;
     let patients = std::mem::take(&mut bundle.patients);
     Ok((Answer { status: 200, resource: Some(bundle.finish()), patients, ..Answer::default() }, state))
+}
+
+/// Whether a search asks for what is about a patient.
+fn names_a_patient(search: &Search, query: &SearchQuery) -> bool {
+    let of_patient =
+        |name: &str| matches!(name.split([':', '.']).next(), Some("patient" | "subject" | "beneficiary"));
+    search.compartment.as_ref().is_some_and(|(owner, _)| owner == "Patient")
+        || query.used.iter().any(|(name, _)| of_patient(name))
 }
 
 /// Ids of the resources that match and may be found, `limit` at most, for conditional interactions. The query must be fully

@@ -44,6 +44,13 @@ pub struct AccessClaims {
     /// When the person signed in, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// Purpose of use (v3 ActReason), when it was issued during an emergency. Whether that still runs, the database
+    /// says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose_of_use: Option<String>,
+    /// Id of that emergency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<String>,
 }
 
 /// What an id_token says (OpenID Connect Core §2, SMART "Scopes for requesting identity data").

@@ -25,6 +25,8 @@ pub struct Auth {
     /// How long others may keep the published keys.
     #[serde(deserialize_with = "units::duration")]
     pub jwks_max_age: Duration,
+    /// The longest that an emergency lasts, in minutes.
+    pub emergency_minutes: u32,
     /// Other authorization servers whose tokens are taken.
     pub issuers: Vec<Issuer>,
     /// Whether people sign in with passwords and passkeys of this server; administrators always may.
@@ -55,4 +57,7 @@ pub(super) fn problems(auth: &Auth, found: &mut Vec<String>) {
     between("refresh_lifetime", auth.refresh_lifetime, hour, Duration::from_hours(24 * 366), "1h and 8784h");
     between("jwks_max_age", auth.jwks_max_age, Duration::from_secs(1), hour * 24, "1s and 24h");
     provider::problems(&auth.providers, auth.local_sign_in, found);
+    if !(1..=60).contains(&auth.emergency_minutes) {
+        found.push("auth.emergency_minutes: must be between 1 and 60".to_owned());
+    }
 }

@@ -99,6 +99,7 @@ impl Config {
                 idempotency: section(&merged, "idempotency", &mut problems)?,
                 outbound: section(&merged, "outbound", &mut problems)?,
                 sign_in: section(&merged, "sign_in", &mut problems)?,
+                notify: section(&merged, "notify", &mut problems)?,
                 log: section(&merged, "log", &mut problems)?,
             })
         })();

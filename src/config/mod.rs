@@ -8,6 +8,7 @@ mod auth;
 mod issuer;
 mod load;
 mod network;
+mod notify;
 mod provider;
 mod serve;
 mod units;
@@ -18,6 +19,7 @@ pub use auth::Auth;
 pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;
 pub use network::Network;
+pub use notify::{Email, MailSecurity, Notify};
 pub use provider::Provider;
 pub use units::Size;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Sessions of people.
     pub sign_in: SignIn,
+    /// Messages to people.
+    pub notify: Notify,
     /// Logs.
     pub log: Log,
 }

@@ -106,7 +106,7 @@ impl Place {
             "/oauth/authorize" => Self::Authorize,
             "/oauth/jwks" => Self::Fhir,
             _ if below("/oauth") => Self::Token,
-            _ if below("/sign-in") || below("/account") => Self::SignIn,
+            _ if below("/sign-in") || below("/account") || below("/emergency") => Self::SignIn,
             _ if below("/fhir") || below("/admin") || below("/scim") || below("/.well-known") => Self::Fhir,
             _ => Self::Page,
         }

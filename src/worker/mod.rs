@@ -2,6 +2,7 @@
 //! of it and any replica may do it.
 
 mod audit;
+pub mod mail;
 
 use crate::app::audit::Sequencer;
 use crate::app::oauth::revoke;
@@ -11,9 +12,9 @@ use std::time::Duration;
 /// How often lapsed holds are tidied away. Queries do not depend on it: a lapsed hold is free at once.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Works until the task is dropped: places events in the audit log, and tidies.
+/// Works until the task is dropped: places events in the audit log, tidies, and delivers messages.
 pub async fn run(app: App, sequencer: Sequencer) {
-    tokio::join!(audit::run(sequencer), tidy(app));
+    tokio::join!(audit::run(sequencer), tidy(app.clone()), mail::run(app));
 }
 
 /// Cancels lapsed holds, forgets old idempotency keys, sessions and tokens.

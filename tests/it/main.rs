@@ -11,6 +11,7 @@ mod audit;
 mod bundle;
 mod connections;
 mod crash;
+mod emergency;
 mod examples;
 mod http;
 mod interactions;

@@ -23,7 +23,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["auth", "audit", "fhir", "scheduling", "clock", "config"]),
     ("app", &["store", "auth", "audit", "fhir", "scheduling", "clock", "config"]),
     ("http", &["app", "auth", "audit", "fhir", "config", "telemetry", "clock"]),
-    ("worker", &["app", "store", "clock"]),
+    ("notify", &["config"]),
+    ("worker", &["app", "store", "clock", "config", "notify"]),
     (
         "sandbox",
         &["app", "auth", "store", "fhir", "scheduling", "clock", "config", "http", "telemetry", "worker"],
@@ -39,6 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "http",
+            "notify",
             "sandbox",
             "telemetry",
             "worker",
@@ -51,7 +53,7 @@ const EDGES: &[(&str, &[&str])] = &[
 const FENCES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http"]),
-    ("tokio", &["store", "app", "http", "sandbox", "worker", "cli", "main", "telemetry"]),
+    ("tokio", &["store", "app", "http", "sandbox", "worker", "notify", "cli", "main", "telemetry"]),
 ];
 
 /// Modules without I/O, which are told the time.

@@ -26,14 +26,14 @@ impl Origin {
 
 /// An attempt that was counted as a failure until it proves to be a success.
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
+pub(in crate::app) struct Attempt {
     subject: String,
     origin: String,
     known: bool,
 }
 
 /// Counts an attempt on `username` (for `purpose`), or refuses it because there were too many.
-pub(super) async fn begin(
+pub(in crate::app) async fn begin(
     app: &App,
     purpose: &'static str,
     username: &str,
@@ -76,7 +76,7 @@ impl Attempt {
     }
 
     /// It was a success: forgets the failures from here.
-    pub(super) async fn succeeded(&self, tx: &mut Tx) -> Result<(), AccountError> {
+    pub(in crate::app) async fn succeeded(&self, tx: &mut Tx) -> Result<(), AccountError> {
         table::forgive(tx, &self.subject, &self.origin).await?;
         if !self.known {
             table::take_back(tx, &self.subject, "").await?;

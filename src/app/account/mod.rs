@@ -1,9 +1,9 @@
 //! People's accounts: making them, signing in and out, their roles, the review of who may what.
 
 mod apps;
-mod attempt;
+pub(in crate::app) mod attempt;
 mod manage;
-mod password;
+pub(in crate::app) mod password;
 mod provided;
 mod review;
 mod second_factor;
@@ -21,7 +21,9 @@ pub use password::change as change_password;
 pub(in crate::app) use provided::{Arrived, Vouched, arrive};
 pub use review::{Reviewed, csv, json, review};
 pub use second_factor::{Enrolment, confirm, enrol, recovery_codes_left, remove, renew_recovery_codes};
+pub(in crate::app) use session::role_grant;
 pub use session::{Live, principal, session_of, sign_out};
+pub(in crate::app) use sign_in::recovery_fingerprint;
 pub(in crate::app) use sign_in::{AtProvider, by_provider};
 pub use sign_in::{NewSession, SignedIn, sign_in, verify_second_factor};
 

@@ -18,7 +18,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Whether `password` is the one behind `hash`; the same work is done when there is none.
-pub(super) async fn matches(password: &SecretString, hash: Option<String>) -> Result<bool, AccountError> {
+pub(in crate::app) async fn matches(
+    password: &SecretString,
+    hash: Option<String>,
+) -> Result<bool, AccountError> {
     // Longer ones are never taken as new, so they are never right.
     if password.expose_secret().len() > password::LONGEST {
         return Ok(false);

@@ -91,7 +91,7 @@ pub fn principal(live: &Live) -> Principal {
     }
 }
 
-fn role_grant(grant: &Grant) -> Option<RoleGrant> {
+pub(in crate::app) fn role_grant(grant: &Grant) -> Option<RoleGrant> {
     let organization = (!grant.organization.is_empty()).then(|| grant.organization.clone());
     Some(RoleGrant { role: Role::from_code(&grant.role)?, organization })
 }

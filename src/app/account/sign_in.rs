@@ -185,7 +185,7 @@ pub async fn verify_second_factor(
 }
 
 /// What is stored of a recovery code.
-pub(super) fn recovery_fingerprint(account: &str, code: &str) -> String {
+pub(in crate::app) fn recovery_fingerprint(account: &str, code: &str) -> String {
     derived(&folded_recovery_code(code), account)
 }
 

@@ -1,7 +1,7 @@
 //! What the token endpoint answers (RFC 6749 §5.1, SMART "Launch context arrives with your access_token").
 
 use super::tokens::{self, Issued, Subject};
-use crate::app::App;
+use crate::app::{App, emergency};
 use crate::auth::client::Client;
 use crate::auth::error::OAuthError;
 use crate::auth::launch::Launch;
@@ -35,6 +35,7 @@ pub(super) async fn of_grant(
         encounter: grant.encounter.clone(),
         fhir_user: fhir_user.clone(),
         auth_time: Some(grant.auth_time_us / 1_000_000),
+        emergency: emergency::running(app, &grant.account).await?,
     };
     let issued = tokens::issue(app, &grant.base, subject, app.config.auth.access_lifetime).await?;
     let mut answer = basic(&issued);

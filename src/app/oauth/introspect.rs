@@ -78,8 +78,8 @@ type Told = Option<(String, Answer)>;
 
 async fn access(app: &App, bases: &[String], given: &str) -> Result<Told, OAuthError> {
     let bases: Vec<&str> = bases.iter().map(String::as_str).collect();
-    let claims = match tokens::inspect(app, &bases, given).await {
-        Ok((claims, _)) => claims,
+    let (claims, standing) = match tokens::inspect(app, &bases, given).await {
+        Ok(found) => found,
         Err(error) if error.kind == Kind::Unauthorized => return Ok(None),
         Err(error) => return Err(OAuthError::internal(error.to_string())),
     };
@@ -91,6 +91,10 @@ async fn access(app: &App, bases: &[String], given: &str) -> Result<Told, OAuthE
         },
     };
     answer.extend(of_claims(&claims));
+    if let Some(emergency) = tokens::emergency(app, &standing) {
+        answer.insert("purpose_of_use".to_owned(), emergency.purpose.code().into());
+        answer.insert("emergency".to_owned(), emergency.id.into());
+    }
     Ok(Some((claims.client_id, answer)))
 }
 

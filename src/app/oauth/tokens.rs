@@ -34,6 +34,8 @@ pub struct Subject {
     pub fhir_user: Option<String>,
     /// When the person signed in, in seconds.
     pub auth_time: Option<i64>,
+    /// The emergency that is running for the account.
+    pub emergency: Option<Emergency>,
 }
 
 /// An access token that was just made.
@@ -70,6 +72,8 @@ pub async fn issue(
         encounter: subject.encounter,
         fhir_user: subject.fhir_user.map(|user| format!("{base}/{user}")),
         auth_time: subject.auth_time,
+        purpose_of_use: subject.emergency.as_ref().map(|emergency| emergency.purpose.code().to_owned()),
+        emergency: subject.emergency.map(|emergency| emergency.id),
     };
     let token = sign(app, token::ACCESS, &claims).await?;
     Ok(Issued { token, claims })
@@ -158,6 +162,11 @@ fn principal(claims: &AccessClaims, standing: &Standing, now: Micros) -> Princip
         token: Some(claims.jti.clone()),
         emergency,
     }
+}
+
+/// The emergency that counts now for the account behind a token.
+pub fn emergency(app: &App, standing: &Standing) -> Option<Emergency> {
+    Emergency::counting(standing.emergency.clone(), &roles(standing), app.clock.now())
 }
 
 /// Roles that we know; one that we don't know gives nothing.

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod clients;
+mod emergencies;
 mod keys;
 
 use super::edge::{Arrival, Label};
@@ -26,7 +27,7 @@ const LARGEST: usize = 64 * 1024;
 
 /// Every route of the administrator API.
 pub(super) fn routes() -> Vec<RouteInfo> {
-    [accounts::ROUTES, clients::ROUTES, keys::ROUTES].concat()
+    [accounts::ROUTES, clients::ROUTES, emergencies::ROUTES, keys::ROUTES].concat()
 }
 
 /// Why the API refuses.

@@ -33,13 +33,13 @@ struct AppRow {
 }
 
 /// A time for machines and for people.
-struct Time {
-    instant: String,
-    text: String,
+pub(super) struct Time {
+    pub(super) instant: String,
+    pub(super) text: String,
 }
 
 impl Time {
-    fn of(at: Micros) -> Self {
+    pub(super) fn of(at: Micros) -> Self {
         let instant = instant_text(at);
         let text = match (instant.get(..10), instant.get(11..16)) {
             (Some(day), Some(time)) => format!("{day} {time} UTC"),

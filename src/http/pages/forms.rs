@@ -3,22 +3,32 @@
 use super::PageError;
 use super::visit::Visit;
 use super::words::Words;
-use crate::app::account::AccountError;
+use crate::app::account::{AccountError, principal};
+use crate::auth::access::Access;
 use crate::auth::password::Weakness;
+use crate::auth::rule::{Act, Area};
 
 /// Around every page.
 pub(super) struct Frame {
     pub(super) words: Words,
     /// The name of whoever is signed in.
     pub(super) name: Option<String>,
+    /// Whether they may declare emergencies.
+    pub(super) declares: bool,
+    /// Whether they may look at those that were declared.
+    pub(super) reviews: bool,
     /// [`Visit::form_token`].
     pub(super) token: String,
 }
 
 impl Frame {
     pub(super) fn of(visit: &Visit) -> Self {
+        let access = visit.live.as_ref().map(|live| Access::of(principal(live), visit.http.app.policy));
+        let may = |act| access.as_ref().is_some_and(|access| access.may_in(act, Area::Emergencies));
         Self {
             words: visit.words.clone(),
+            declares: may(Act::Create),
+            reviews: may(Act::Read),
             name: visit.live.as_ref().map(|live| live.account.name.clone()),
             token: visit.form_token(),
         }

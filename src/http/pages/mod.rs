@@ -4,6 +4,8 @@ mod about;
 pub(super) mod account;
 pub(super) mod apps;
 pub(super) mod consent;
+pub(super) mod emergencies;
+pub(super) mod emergency;
 mod forms;
 mod patients;
 mod scope_words;
@@ -59,6 +61,9 @@ pub(super) const ROUTES: &[RouteInfo] = &[
     }),
     page("/apps", "Apps with access", || get(apps::show)),
     action("/apps/revoke", "Take an app's access back", || post(apps::revoke)),
+    form("/emergency", "Declare an emergency", || get(emergency::show).post(emergency::submit)),
+    action("/emergency/end", "End the emergency", || post(emergency::end)),
+    form("/emergencies", "Review declared emergencies", || get(emergencies::show).post(emergencies::submit)),
     page("/account", "Password, second factor and language", || get(account::show)),
     action("/account/password", "Change the password", || post(account::password)),
     action("/account/language", "Change the language", || post(account::language)),

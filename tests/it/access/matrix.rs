@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use slotwright::auth::policy::Policy;
 use slotwright::auth::principal::Role;
-use slotwright::auth::rule::{Act, Subject, View};
+use slotwright::auth::rule::{Act, FilterKind, Subject, View};
 use slotwright::fhir::registry::TYPES;
 
 /// Somebody who tries everything.
@@ -16,6 +16,8 @@ struct Tester {
     role: Role,
     /// Whether they come with scopes of one patient.
     of_patient: bool,
+    /// Whether an emergency of theirs is running, about the patient of the other side.
+    in_emergency: bool,
     client: Client,
 }
 
@@ -36,6 +38,9 @@ impl Tester {
             match grants {
                 [] => Reach::Nothing,
                 _ if grants.iter().any(|grant| grant.filter.is_none()) => Reach::Everything,
+                _ if self.in_emergency && grants.iter().any(|g| g.filter == Some(FilterKind::Emergency)) => {
+                    Reach::Everything
+                }
                 _ => Reach::Inside,
             }
         };
@@ -56,7 +61,8 @@ impl Tester {
 }
 
 async fn testers(app: &TestApp) -> Vec<Tester> {
-    let tester = |name, role, of_patient, client| Tester { name, role, of_patient, client };
+    let tester =
+        |name, role, of_patient, client| Tester { name, role, of_patient, in_emergency: false, client };
     let both = "user/*.cruds";
     let person = Person {
         account: "dr-a",
@@ -65,7 +71,17 @@ async fn testers(app: &TestApp) -> Vec<Tester> {
         patient: Some("pat-1"),
         scope: "patient/*.cruds",
     };
+    let hurried = Person { account: "hurried", patient: None, scope: both, ..person };
+    let hurried = app.person(hurried).await;
+    app.database()
+        .execute(&format!(
+            "INSERT INTO emergency (id, account, patient, purpose, reason, began_us, until_us) VALUES \
+             ('e', 'hurried', 'pat-2', 'BTG', 'of a test', {now}, {now} + 3600000000)",
+            now = app.library().clock.now()
+        ))
+        .await;
     vec![
+        Tester { in_emergency: true, ..tester("clinician in an emergency", Role::Clinician, false, hurried) },
         tester("patient", Role::Patient, false, world::patient(app, both).await),
         tester(
             "patient with patient scopes",

@@ -4,5 +4,5 @@ mod attacks;
 mod consent;
 mod matrix;
 mod scopes;
-mod world;
+pub mod world;
 mod writes;

@@ -13,4 +13,4 @@ mod refresh;
 mod registration;
 mod signer;
 mod tokens;
-mod withdrawal;
+pub mod withdrawal;

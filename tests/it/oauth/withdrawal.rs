@@ -19,7 +19,7 @@ async fn tokens(app: &TestApp) -> Reply {
 }
 
 /// The token of a client that may introspect.
-async fn auditor(app: &TestApp) -> String {
+pub async fn auditor(app: &TestApp) -> String {
     let signer = Signer::rsa(0);
     let keys = ClientKeys::Set(json!({"keys": [signer.jwk("k1")]}));
     let new = NewClient { may_introspect: true, ..backend("auditor", "system/Slot.rs", keys) };

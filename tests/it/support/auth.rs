@@ -89,6 +89,8 @@ pub fn system_claims(base: &str, client: &str, scope: &str) -> AccessClaims {
         encounter: None,
         fhir_user: None,
         auth_time: None,
+        purpose_of_use: None,
+        emergency: None,
     }
 }
 
