@@ -129,7 +129,7 @@ pub fn actor(principal: &Principal, base: &str) -> Actor {
         person,
         roles: principal.roles.iter().map(|grant| grant.role.code()).collect(),
         token: principal.token.clone(),
-        purpose: None,
+        purpose: principal.emergency.as_ref().map(|emergency| emergency.purpose.code().to_owned()),
         work,
     }
 }
