@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+mod audit;
 mod client;
 mod keys;
 mod policy;
@@ -57,6 +58,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// The audit log: check an export, take a proof out of one, make a key
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Applications that may ask for access
     #[command(subcommand)]
     Client(client::ClientCommand),
@@ -134,6 +138,7 @@ impl Command {
                 Ok(sandbox::run(options, settings.load()?).await?)
             }
             Self::Check(settings) => check(settings.load()?).await,
+            Self::Audit(command) => command.run(),
             Self::Client(command) => command.run().await,
             Self::Key(command) => command.run(),
             Self::Openapi { file, check } => openapi(&file, check),

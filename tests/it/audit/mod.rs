@@ -1,6 +1,7 @@
 //! The audit log's proofs, against a second implementation of what the RFC and C2SP say.
 
 mod checkpoint;
+mod export;
 mod recording;
 mod reference;
 mod tree;
