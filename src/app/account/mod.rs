@@ -3,6 +3,7 @@
 mod apps;
 pub(in crate::app) mod attempt;
 mod manage;
+mod passkey;
 pub(in crate::app) mod password;
 mod provided;
 mod review;
@@ -10,12 +11,17 @@ mod second_factor;
 mod session;
 mod sign_in;
 
-pub use crate::store::account::{Account, Grant};
+pub use crate::store::account::{Account, Grant, StoredPasskey};
 pub use apps::{AuthorisedApp, apps, revoke};
 pub use attempt::Origin;
 pub use manage::{
     Change, NewAccount, change, create, disable, enable, generated_password, get, give_role, list,
     set_locale, set_password, take_role,
+};
+pub use passkey::{
+    Challenge, MOST_PASSKEYS, Response, are_possible, begin_passkey_sign_in, begin_passkey_step,
+    begin_registration, can_complete, finish_passkey_step, finish_registration, passkeys, remove_passkey,
+    sign_in_by_passkey,
 };
 pub use password::change as change_password;
 pub(in crate::app) use provided::{Arrived, Vouched, arrive};
@@ -55,6 +61,9 @@ pub enum AccountError {
     /// The sign-in took too long, or was completed already.
     #[error("the sign-in has lapsed")]
     Lapsed,
+    /// A passkey whose counter went back: somebody may have copied it.
+    #[error("the passkey may have been copied")]
+    Cloned,
     /// The password can't be chosen.
     #[error("{0}")]
     Weak(Weakness),

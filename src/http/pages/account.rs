@@ -3,8 +3,9 @@
 use super::forms::{Frame, Problems, problem, weakness};
 use super::visit::{Form, Visit};
 use super::words::{LANGUAGES, Words};
-use super::{PageError, Refusal, again, redirect, render};
+use super::{PageError, Refusal, again, redirect, render, with_script};
 use crate::app::account::{self, AccountError, Enrolment};
+use crate::clock::instant_text;
 use crate::http::Shared;
 use askama::Template;
 use axum::body::Body;
@@ -28,7 +29,30 @@ struct AccountPage {
     done: Option<String>,
     second_factor: bool,
     codes_left: i64,
+    /// None: this account, or this address of the server, can't have any.
+    passkeys: Option<Vec<Registered>>,
+    most_passkeys: usize,
     languages: Vec<Language>,
+}
+
+/// A passkey.
+struct Registered {
+    id: String,
+    name: String,
+    /// Since when, and when it was used.
+    told: String,
+}
+
+impl Registered {
+    fn of(visit: &Visit, passkey: account::StoredPasskey) -> Self {
+        let day = |at| instant_text(at).chars().take(10).collect::<String>();
+        let made = day(passkey.made_us);
+        let told = match passkey.last_used_us.map(day) {
+            Some(used) => visit.words.args("passkey-used", &[("made", &made), ("used", &used)]),
+            None => visit.words.with("passkey-unused", "made", &made),
+        };
+        Self { id: passkey.id, name: passkey.name, told }
+    }
 }
 
 struct Language {
@@ -64,7 +88,7 @@ pub(in crate::http) async fn show(State(http): State<Shared>, request: Request) 
     }
 }
 
-async fn page(
+pub(super) async fn page(
     visit: &Visit,
     problems: Problems,
     wait: Option<i64>,
@@ -75,6 +99,8 @@ async fn page(
         Some("password") => Some("account-password-changed"),
         Some("language") => Some("account-language-changed"),
         Some("authenticator") => Some("account-authenticator-removed"),
+        Some("passkey") => Some("account-passkey-added"),
+        Some("passkey-removed") => Some("account-passkey-removed"),
         _ => None,
     };
     let chosen = live.account.locale.as_deref();
@@ -89,6 +115,11 @@ async fn page(
         chosen: chosen == Some(language.to_string().as_str()),
     }));
     let failed = problems.any();
+    let passkeys = match account::are_possible(&visit.site()) {
+        true => account::passkeys(&visit.http.app, live).await?,
+        false => None,
+    };
+    let passkeys = passkeys.map(|all| all.into_iter().map(|one| Registered::of(visit, one)).collect());
     let page = AccountPage {
         frame: Frame::of(visit),
         problems,
@@ -97,9 +128,12 @@ async fn page(
         done: done.map(|id| visit.words.t(id)),
         second_factor: live.account.totp_since_us.is_some(),
         codes_left: account::recovery_codes_left(&visit.http.app, &live.account.id).await?,
+        passkeys,
+        most_passkeys: account::MOST_PASSKEYS,
         languages,
     };
-    if failed { again(&page, wait) } else { render(StatusCode::OK, &page) }
+    let page = if failed { again(&page, wait) } else { render(StatusCode::OK, &page) };
+    Ok(with_script(page?))
 }
 
 /// `POST /account/password`

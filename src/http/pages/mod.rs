@@ -7,6 +7,7 @@ pub(super) mod consent;
 pub(super) mod emergencies;
 pub(super) mod emergency;
 mod forms;
+mod passkeys;
 mod patients;
 mod scope_words;
 pub(super) mod sign_in;
@@ -52,6 +53,13 @@ pub(super) const ROUTES: &[RouteInfo] = &[
     page("/assets/style.css", "The looks of the pages", || get(style)),
     form("/sign-in", "Sign in", || get(sign_in::show).post(sign_in::submit)),
     form("/sign-in/code", "The second factor", || get(sign_in::show_code).post(sign_in::submit_code)),
+    page("/assets/passkey.js", "What a passkey needs", || get(passkeys::script)),
+    action("/sign-in/passkey", "Sign in by a passkey", || post(passkeys::sign_in)),
+    action("/sign-in/passkey/options", "A challenge for a passkey", || post(passkeys::sign_in_options)),
+    action("/sign-in/code/passkey", "A passkey as second factor", || post(passkeys::step)),
+    action("/sign-in/code/passkey/options", "A challenge for a second factor", || {
+        post(passkeys::step_options)
+    }),
     action("/sign-in/with/{provider}", "Sign in at an upstream provider", || post(upstream::begin)),
     page("/sign-in/callback/{provider}", "Back from an upstream provider", || get(upstream::finish)),
     form("/sign-out", "Sign out", || get(sign_in::show_sign_out).post(sign_in::sign_out)),
@@ -73,12 +81,23 @@ pub(super) const ROUTES: &[RouteInfo] = &[
     action("/account/authenticator/remove", "Leave the authenticator app", || {
         post(account::remove_authenticator)
     }),
+    action("/account/passkeys", "Register a passkey", || post(passkeys::register)),
+    action("/account/passkeys/options", "A challenge to register a passkey", || {
+        post(passkeys::register_options)
+    }),
+    action("/account/passkeys/remove", "Remove a passkey", || post(passkeys::remove)),
     action("/account/recovery-codes", "Make new recovery codes", || post(account::recovery_codes)),
 ];
 
 /// Pages load our style and nothing else, run nothing, and send forms to us alone.
 pub(super) const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
+/// The same for pages with passkeys: they run our own script, which asks us for a challenge.
+const SCRIPT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'",
 );
 
 /// Why a page can't be shown, in words of `locales`.
@@ -131,7 +150,9 @@ impl From<AccountError> for PageError {
             AccountError::Invalid(_) | AccountError::Taken | AccountError::Weak(_) => {
                 Self::Refused(Refusal::Malformed)
             }
-            AccountError::Wrong | AccountError::Wait { .. } => Self::Refused(Refusal::Forbidden),
+            AccountError::Wrong | AccountError::Cloned | AccountError::Wait { .. } => {
+                Self::Refused(Refusal::Forbidden)
+            }
         }
     }
 }
@@ -205,6 +226,12 @@ fn page_headers(response: &mut Response) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(VARY, HeaderValue::from_static("accept-language, cookie"));
+}
+
+/// A page that may run our script.
+fn with_script(mut response: Response) -> Response {
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, SCRIPT_POLICY);
+    response
 }
 
 /// A page whose form ends at an app: browsers hold the form's policy against where it is redirected to, too.

@@ -2,7 +2,7 @@
 
 use super::forms::{Frame, Problem, Problems, problem};
 use super::visit::{Cookie, Visit, safe_return};
-use super::{PageError, again, redirect, render, upstream};
+use super::{PageError, again, redirect, render, upstream, with_script};
 use crate::app::account::{self, AccountError, NewSession, SignedIn};
 use crate::http::Shared;
 use askama::Template;
@@ -27,6 +27,8 @@ struct SignInPage {
     providers: Vec<(String, String)>,
     /// Whether the form for a password is shown.
     local: bool,
+    /// Whether a passkey can be used.
+    passkey: bool,
 }
 
 impl SignInPage {
@@ -39,6 +41,7 @@ impl SignInPage {
             frame: Frame::of(visit),
             // What was typed into the form is shown with it.
             local: local || problems.any(),
+            passkey: (local || problems.any()) && account::are_possible(&visit.site()),
             problems,
             back,
             again,
@@ -54,6 +57,35 @@ struct CodePage {
     frame: Frame,
     problems: Problems,
     back: String,
+    /// Whether a passkey can be used.
+    passkey: bool,
+}
+
+/// The page that asks for the second factor, with what was wrong with the first try.
+pub(super) async fn code_page(
+    visit: &Visit,
+    problems: Problems,
+    back: String,
+    wait: Option<i64>,
+) -> Result<Response, PageError> {
+    let step = visit.cookie(Cookie::Step).unwrap_or_default();
+    let passkey =
+        account::are_possible(&visit.site()) && account::can_complete(&visit.http.app, &step).await?;
+    let failed = problems.any();
+    let page = CodePage { frame: Frame::of(visit), problems, back, passkey };
+    let page = if failed { again(&page, wait) } else { render(StatusCode::OK, &page) };
+    Ok(with_script(page?))
+}
+
+/// The sign-in page with what was wrong with a passkey.
+pub(super) fn refused(
+    visit: &Visit,
+    problem: Problem,
+    back: String,
+    anew: bool,
+) -> Result<Response, PageError> {
+    let page = SignInPage::new(visit, problem.into(), back, anew, String::new());
+    Ok(with_script(again(&page, None)?))
 }
 
 #[derive(Template)]
@@ -82,7 +114,8 @@ fn sign_in_page(visit: &Visit) -> Result<Response, PageError> {
     }
     let known = visit.live.as_ref().map(|live| live.account.username.clone());
     let username = known.or_else(|| visit.query("hint")).unwrap_or_default();
-    render(StatusCode::OK, &SignInPage::new(visit, Problems::none(), back, again, username))
+    let page = SignInPage::new(visit, Problems::none(), back, again, username);
+    Ok(with_script(render(StatusCode::OK, &page)?))
 }
 
 pub(super) fn back(wanted: Option<String>) -> String {
@@ -127,7 +160,8 @@ async fn sign_in(visit: &mut Visit, body: Body) -> Result<Response, PageError> {
         }
     }
     let again_page = !form.text("again").is_empty();
-    again(&SignInPage::new(visit, problems, back, again_page, username), wait)
+    let page = SignInPage::new(visit, problems, back, again_page, username);
+    Ok(with_script(again(&page, wait)?))
 }
 
 /// On to the second factor.
@@ -153,8 +187,7 @@ pub(in crate::http) async fn show_code(State(http): State<Shared>, request: Requ
     match Visit::begin(http, request, "second-factor").await {
         Ok((visit, _)) => {
             let back = back(visit.query("return"));
-            let page = CodePage { frame: Frame::of(&visit), problems: Problems::none(), back };
-            visit.answer(render(StatusCode::OK, &page))
+            visit.answer(code_page(&visit, Problems::none(), back, None).await)
         }
         Err(response) => response,
     }
@@ -187,7 +220,7 @@ async fn verify(visit: &mut Visit, body: Body) -> Result<Response, PageError> {
         }
         Err(error) => {
             let (found, wait) = problem(visit, error, "code", "code-wrong")?;
-            again(&CodePage { frame: Frame::of(visit), problems: found.into(), back }, wait)
+            code_page(visit, found.into(), back, wait).await
         }
     }
 }

@@ -48,19 +48,13 @@ async fn go(visit: &mut Visit, body: Body) -> Result<Response, PageError> {
     let wanted =
         Wanted { back: back(Some(form.text("return").to_owned())), anew: !form.text("again").is_empty() };
     let cookie = visit.cookie(Cookie::Upstream).filter(|cookie| cookie.len() == 43);
-    match upstream::begin(&app, provider, &origin(visit), cookie, &wanted).await {
+    match upstream::begin(&app, provider, &visit.site(), cookie, &wanted).await {
         Ok(begun) => {
             visit.set(Cookie::Upstream, &begun.cookie);
             leave(visit, &provider.name, begun.url)
         }
         Err(why) => failed(visit, &provider.name, Failed { why, back: Some(wanted.back) }),
     }
-}
-
-/// Our origin as the browser knows it.
-fn origin(visit: &Visit) -> String {
-    let base = visit.base();
-    base.strip_suffix("/fhir").unwrap_or(&base).to_owned()
 }
 
 /// To another site by a page of its own: after a redirect the browser would hold our form's policy against every site
@@ -139,7 +133,7 @@ fn failed(visit: &Visit, name: &str, failed: Failed) -> Result<Response, PageErr
 /// After the sign-out here: the one at the provider, if it has one.
 pub(super) async fn sign_out(visit: &Visit, provider: &str) -> Result<Response, PageError> {
     let app = &visit.http.app;
-    let url = upstream::sign_out_url(app, provider, &origin(visit)).await;
+    let url = upstream::sign_out_url(app, provider, &visit.site()).await;
     match (url, app.providers.get(provider)) {
         (Some(url), Some(provider)) => leave(visit, &provider.name, url),
         _ => Ok(redirect("/sign-out")),

@@ -35,6 +35,8 @@ pub(in crate::http) enum Cookie {
     Device,
     /// Binds sign-ins at an upstream provider to the browser that they were begun in.
     Upstream,
+    /// Binds a challenge for a passkey to the browser that it was given to.
+    Passkey,
 }
 
 impl Cookie {
@@ -50,6 +52,8 @@ impl Cookie {
             (Self::Device, false) => "device",
             (Self::Upstream, true) => "__Host-upstream",
             (Self::Upstream, false) => "upstream",
+            (Self::Passkey, true) => "__Host-passkey",
+            (Self::Passkey, false) => "passkey",
         }
     }
 
@@ -58,6 +62,7 @@ impl Cookie {
         match self {
             Self::Session | Self::Form => None,
             Self::Step | Self::Upstream => Some(600),
+            Self::Passkey => Some(300),
             Self::Device => Some(DEVICE_AGE),
         }
     }
@@ -207,6 +212,12 @@ impl Visit {
     /// The FHIR base under which this server was reached.
     pub(super) fn base(&self) -> String {
         self.http.base(self.parts.headers.get(HOST).and_then(|host| host.to_str().ok()))
+    }
+
+    /// Our origin as the browser knows it.
+    pub(super) fn site(&self) -> String {
+        let base = self.base();
+        base.strip_suffix("/fhir").unwrap_or(&base).to_owned()
     }
 
     /// `x-request-id`.

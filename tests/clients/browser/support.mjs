@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { basename } from "node:path";
 
 const modules = createRequire(`${process.env.TEST_NODE_MODULES}/`);
 const { chromium } = modules("playwright-core");
@@ -11,6 +12,7 @@ const AxeBuilder = modules("@axe-core/playwright").default;
 
 export const PASSWORD = "quiet harbor lantern";
 
+const client = basename(process.argv[1], ".mjs") === "main" ? "browser" : `browser-${basename(process.argv[1], ".mjs")}`;
 let passed = 0;
 let failed = 0;
 
@@ -21,13 +23,13 @@ export async function check(name, work) {
     passed += 1;
   } catch (error) {
     failed += 1;
-    console.log(`FAILED browser, ${name}: ${error.stack ?? error}`);
+    console.log(`FAILED ${client}, ${name}: ${error.stack ?? error}`);
   }
 }
 
 /** Prints the count; the process's exit code. */
 export function summary() {
-  console.log(`client browser: ${passed} passed, ${failed} failed`);
+  console.log(`client ${client}: ${passed} passed, ${failed} failed`);
   return failed > 0 || passed === 0 ? 1 : 0;
 }
 

@@ -3,10 +3,12 @@
 mod account;
 mod admin;
 mod admin_clients;
+mod authenticator;
 pub mod browser;
 mod consent;
 mod forms;
 mod lockout;
+mod passkeys;
 mod provider;
 mod second_factor;
 mod sign_in;
