@@ -8,6 +8,7 @@
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
 
+mod access;
 mod bare;
 mod data;
 mod paths;
@@ -36,6 +37,9 @@ fn main() {
     support::block_on(async {
         if wanted("paths") {
             paths::measure().await;
+        }
+        if wanted("access") {
+            access::measure().await;
         }
         if wanted("scale") {
             scale::measure().await;

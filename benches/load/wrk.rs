@@ -19,7 +19,9 @@ pub struct Measured {
 /// Loads `url` for `seconds` with the token of `client`, and with a Lua script where more than a GET is needed.
 pub fn load(client: &Client, url: &str, seconds: u64, script: Option<&Path>) -> Measured {
     let mut command = Command::new("wrk");
-    command.args(["-H", &format!("Authorization: {}", client.authorization())]);
+    if !client.authorization().is_empty() {
+        command.args(["-H", &format!("Authorization: {}", client.authorization())]);
+    }
     command.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "--timeout", "20s"]);
     if let Some(script) = script {
         command.arg("-s").arg(script);
