@@ -57,28 +57,20 @@ INSERT INTO audit_sequencer (one, edge) VALUES (1, X'');
 CREATE TABLE audit_index (
     seq         INTEGER PRIMARY KEY,
     recorded_us BIGINT NOT NULL,
-    type        TEXT   NOT NULL,
-    subtype     TEXT   NOT NULL,
-    action      TEXT   NOT NULL,
-    outcome     BIGINT NOT NULL,
-    -- Logical id of the Patient; '' for none, as in the columns below.
-    patient     TEXT   NOT NULL,
-    -- The person: `sub` of the token or account id.
-    person      TEXT   NOT NULL,
-    client      TEXT   NOT NULL,
-    address     TEXT   NOT NULL,
-    request     TEXT   NOT NULL,
-    -- 'Type/id' of the resource that it is about.
-    entity      TEXT   NOT NULL
+    type        TEXT NOT NULL,
+    action      TEXT NOT NULL,
+    outcome     BIGINT NOT NULL
 );
 CREATE INDEX audit_index_recorded ON audit_index (recorded_us, seq);
-CREATE INDEX audit_index_patient ON audit_index (patient, recorded_us, seq) WHERE patient <> '';
-CREATE INDEX audit_index_person ON audit_index (person, recorded_us, seq) WHERE person <> '';
-CREATE INDEX audit_index_client ON audit_index (client, recorded_us, seq) WHERE client <> '';
-CREATE INDEX audit_index_request ON audit_index (request, seq) WHERE request <> '';
-CREATE INDEX audit_index_entity ON audit_index (entity, recorded_us, seq) WHERE entity <> '';
-CREATE INDEX audit_index_subtype ON audit_index (subtype, recorded_us, seq);
-CREATE INDEX audit_index_failed ON audit_index (outcome, recorded_us, seq) WHERE outcome <> 0;
+CREATE INDEX audit_index_failed ON audit_index (recorded_us, seq) WHERE outcome <> 0;
+
+-- Terms: 'r:Patient/p1' refers to it, 'i:ann' is an identifier, 's:read' a subtype, 'a:192.0.2.7' an address.
+CREATE TABLE audit_term (
+    term        TEXT NOT NULL,
+    recorded_us BIGINT NOT NULL,
+    seq         BIGINT NOT NULL,
+    PRIMARY KEY (term, recorded_us, seq)
+) WITHOUT ROWID;
 
 -- Lawful deletion after retention: contents recorded before `before_us` may go; their leaves stay.
 CREATE TABLE audit_purge (

@@ -1,7 +1,7 @@
 //! The one entry of every FHIR request.
 
 use super::authorize::authorize;
-use super::{Answer, App, Body, Context, history, idempotent, read, write};
+use super::{Answer, App, Body, Context, audit, history, idempotent, read, write};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::outcome::{Error, Kind};
 use crate::fhir::registry::ResourceType;
@@ -18,7 +18,14 @@ pub async fn execute(
     interaction: Interaction,
     body: Body,
 ) -> Result<Answer, Error> {
+    let of_log = interaction.rtype().is_some_and(ResourceType::is_logged);
+    if of_log {
+        audit::query::check(&interaction)?;
+    }
     authorize(ctx, &interaction)?;
+    if of_log {
+        return audit::query::execute(app, ctx, &interaction, body).await;
+    }
     let read = read_type(&interaction);
     let answered = match interaction {
         Interaction::Capabilities => {

@@ -51,6 +51,14 @@ struct Asked {
     single: bool,
 }
 
+/// The query of a search that may be made, understood as far as the client wants it to be.
+///
+/// # Errors
+/// 400 with every problem of it, 403 for what role or scopes do not allow.
+pub(super) fn understand_query(app: &App, ctx: &Context, search: &Search) -> Result<SearchQuery, Error> {
+    Ok(understand(app, ctx, search)?.query)
+}
+
 fn understand(app: &App, ctx: &Context, search: &Search) -> Result<Asked, Error> {
     let compartment = search.compartment.as_ref().map(|(owner, id)| (owner.as_str(), id.as_str()));
     let mut query = parse(search.rtype, &search.query, compartment, &rules(app, &ctx.base))?;
@@ -181,7 +189,7 @@ fn unknown(query: &SearchQuery) -> impl Iterator<Item = String> {
 }
 
 /// A searchset Bundle in the making.
-struct Searchset<'a> {
+pub(super) struct Searchset<'a> {
     base: &'a str,
     id: String,
     /// URL of the search without its query.
@@ -189,7 +197,8 @@ struct Searchset<'a> {
     query: &'a SearchQuery,
     subset: Option<Subset>,
     total: Option<i64>,
-    next: Option<String>,
+    /// `_page` of the next page.
+    pub(super) next: Option<String>,
     warnings: Vec<Issue>,
     /// Whose data it holds.
     patients: BTreeSet<String>,
@@ -198,7 +207,7 @@ struct Searchset<'a> {
 }
 
 impl<'a> Searchset<'a> {
-    fn new(app: &App, ctx: &'a Context, search: &Search, query: &'a SearchQuery) -> Self {
+    pub(super) fn new(app: &App, ctx: &'a Context, search: &Search, query: &'a SearchQuery) -> Self {
         let mut path = ctx.base.clone();
         if let Some((owner, id)) = &search.compartment {
             path = format!("{path}/{owner}/{id}");
@@ -222,7 +231,7 @@ impl<'a> Searchset<'a> {
         }
     }
 
-    fn add(&mut self, found: &Found, mode: &str) -> Result<(), Error> {
+    pub(super) fn add(&mut self, found: &Found, mode: &str) -> Result<(), Error> {
         let out = &mut self.entries;
         out.reserve(found.body.len() + self.base.len() + 160);
         out.extend_from_slice(b",{\"fullUrl\":\"");
@@ -264,7 +273,7 @@ impl<'a> Searchset<'a> {
         url
     }
 
-    fn finish(mut self) -> Bytes {
+    pub(super) fn finish(mut self) -> Bytes {
         if !self.warnings.is_empty() {
             let entry = json!({
                 "resource": operation_outcome(&self.warnings),

@@ -26,9 +26,11 @@ pub fn audit_event(event: &Event, id: &str, recorded: &str) -> Value {
     let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
     put("resourceType", json!("AuditEvent"));
     put("id", json!(id));
-    if let Some(profile) = profile(event) {
-        put("meta", json!({ "profile": [profile] }));
+    let mut meta = json!({ "versionId": "1", "lastUpdated": recorded });
+    if let (Some(profile), Value::Object(meta)) = (profile(event), &mut meta) {
+        meta.insert("profile".to_owned(), json!([profile]));
     }
+    put("meta", meta);
     put("type", coding(event.act.kind()));
     put("subtype", json!([coding(event.act.subtype())]));
     put("action", json!(event.act.action()));

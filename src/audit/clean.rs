@@ -1,5 +1,7 @@
 //! Text that others control, made fit for the record: bounded, on one line, without hidden characters or secrets.
 
+use serde_json::Value;
+
 /// The longest text that is kept, in characters.
 const LONGEST: usize = 500;
 /// The longest query that is kept, in bytes.
@@ -83,6 +85,16 @@ fn bounded(text: &str) -> String {
         kept.push(c);
     }
     kept
+}
+
+/// Cleans every text of a JSON value.
+pub fn value(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = bounded(text),
+        Value::Array(items) => items.iter_mut().for_each(self::value),
+        Value::Object(members) => members.values_mut().for_each(self::value),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -1,91 +1,137 @@
 //! What an AuditEvent is found by, read from the event itself, so that an index can be made again from the log.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-/// The terms of one event. A text is empty when there is none.
+/// The longest word that is kept, in bytes; what is searched for is cut in the same way.
+const LONGEST: usize = 200;
+
+/// What one event is found by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     /// Code of `type`.
     pub kind: String,
-    /// Code of the first `subtype`.
-    pub subtype: String,
     /// `action`
     pub action: String,
     /// `outcome`: 0, 4, 8 or 12.
     pub outcome: i64,
-    /// Logical id of the patient.
-    pub patient: String,
-    /// The person's name at the issuer that vouches for them.
-    pub person: String,
-    /// The application's client id.
-    pub client: String,
-    /// Address of the requesting agent.
-    pub address: String,
-    /// `X-Request-Id`.
-    pub request: String,
-    /// `Type/id` of the first resource that it is about and that is not the patient.
-    pub entity: String,
+    /// Words, see [`reference`], [`identifier`], [`subtype`] and [`address`].
+    pub words: BTreeSet<String>,
+}
+
+/// The word of what refers to `Type/id`.
+pub fn reference(rtype: &str, id: &str) -> String {
+    bounded(format!("r:{rtype}/{id}"))
+}
+
+/// The word of an identifier of an agent or an entity, whatever its system.
+pub fn identifier(value: &str) -> String {
+    bounded(format!("i:{value}"))
+}
+
+/// The word of a subtype's code.
+pub fn subtype(code: &str) -> String {
+    bounded(format!("s:{code}"))
+}
+
+/// The word of an agent's network address.
+pub fn address(address: &str) -> String {
+    bounded(format!("a:{address}"))
+}
+
+fn bounded(mut word: String) -> String {
+    let end = (0..=LONGEST).rev().find(|end| word.is_char_boundary(*end)).unwrap_or_default();
+    word.truncate(end);
+    word
 }
 
 impl Terms {
     /// The terms of an AuditEvent, whoever wrote it.
     pub fn of(event: &Value) -> Self {
-        let mut terms = Self {
-            kind: text(event, "/type/code"),
-            subtype: text(event, "/subtype/0/code"),
-            action: text(event, "/action"),
-            outcome: text(event, "/outcome").parse().unwrap_or_default(),
-            ..Self::default()
-        };
+        let mut words = BTreeSet::new();
+        words.extend(list(event, "subtype").map(|coding| subtype(text(coding, "/code"))));
         for agent in list(event, "agent") {
-            terms.read_agent(agent);
+            add_named(agent, "/who", &mut words);
+            add(text(agent, "/network/address"), address, &mut words);
         }
         for entity in list(event, "entity") {
-            terms.read_entity(entity);
+            add_named(entity, "/what", &mut words);
         }
-        terms
-    }
-
-    fn read_agent(&mut self, agent: &Value) {
-        let who = text(agent, "/who/identifier/value");
-        // A person's identifier has the issuer that vouches for it, a client's has none.
-        if agent.pointer("/who/identifier/system").is_some() {
-            keep(&mut self.person, who);
-            return;
-        }
-        if agent.pointer("/network/type").and_then(Value::as_str) == Some("2") {
-            keep(&mut self.client, who);
-            keep(&mut self.address, text(agent, "/network/address"));
-        }
-    }
-
-    fn read_entity(&mut self, entity: &Value) {
-        let reference = text(entity, "/what/reference");
-        let role = text(entity, "/role/code");
-        if text(entity, "/type/code") == "XrequestId" {
-            keep(&mut self.request, text(entity, "/what/identifier/value"));
-        } else if role == "1" {
-            keep(&mut self.patient, reference.rsplit('/').next().unwrap_or_default().to_owned());
-        } else if !reference.is_empty() {
-            let mut parts = reference.split('/');
-            if let (Some(rtype), Some(id)) = (parts.next(), parts.next()) {
-                keep(&mut self.entity, format!("{rtype}/{id}"));
-            }
+        add_named(event, "/source/observer", &mut words);
+        Self {
+            kind: text(event, "/type/code").to_owned(),
+            action: text(event, "/action").to_owned(),
+            outcome: text(event, "/outcome").parse().unwrap_or_default(),
+            words,
         }
     }
 }
 
-/// The first one counts.
-fn keep(place: &mut String, value: String) {
-    if place.is_empty() {
-        *place = value;
+/// What a Reference at `pointer` names: a resource, an identifier, or both.
+fn add_named(value: &Value, pointer: &str, words: &mut BTreeSet<String>) {
+    let Some(named) = value.pointer(pointer) else { return };
+    add(text(named, "/identifier/value"), identifier, words);
+    let whole = text(named, "/reference");
+    let mut parts = whole.split("/_history/").next().unwrap_or(whole).rsplit('/');
+    if let (Some(id), Some(rtype)) = (parts.next(), parts.next()) {
+        words.insert(reference(rtype, id));
     }
 }
 
-fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+fn add(value: &str, word: impl Fn(&str) -> String, words: &mut BTreeSet<String>) {
+    if !value.is_empty() {
+        words.insert(word(value));
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn everything_that_an_event_names_is_a_word() {
+        let event = json!({
+            "type": { "code": "rest" }, "subtype": [{ "code": "read" }, { "code": "vread" }],
+            "action": "R", "outcome": "8",
+            "agent": [
+                { "who": { "identifier": { "value": "app" } }, "network": { "address": "192.0.2.7" } },
+                { "who": { "reference": "Practitioner/d", "identifier": { "system": "https://x", "value": "ann" } } }
+            ],
+            "source": { "observer": { "display": "us" } },
+            "entity": [
+                { "what": { "reference": "Appointment/a/_history/2" } },
+                { "what": { "reference": "https://x.example/fhir/Patient/p" } },
+                { "query": "eA==" }
+            ]
+        });
+        let terms = Terms::of(&event);
+        let words: Vec<&str> = terms.words.iter().map(String::as_str).collect();
+        let expected = [
+            "a:192.0.2.7",
+            "i:ann",
+            "i:app",
+            "r:Appointment/a",
+            "r:Patient/p",
+            "r:Practitioner/d",
+            "s:read",
+            "s:vread",
+        ];
+        assert_eq!(words, expected);
+        assert_eq!((terms.kind.as_str(), terms.action.as_str(), terms.outcome), ("rest", "R", 8));
+    }
+
+    #[test]
+    fn words_are_bounded_at_a_character() {
+        assert_eq!(identifier(&"é".repeat(200)).len(), LONGEST);
+        assert_eq!(identifier("x"), "i:x");
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::filter;
 use super::rule::{Act, Area, FilterKind, Subject, View};
-use crate::fhir::registry::{TYPES, resource_type};
+use crate::fhir::registry::{LOGGED, TYPES, resource_type};
 use cedar_policy::{
     Authorizer, Context, Decision, Effect, Entities, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
     Schema, ValidationMode, Validator,
@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 pub const TEXT: &str = include_str!("policies.cedar");
 
 /// Types that have rules before they are served.
-const FORESEEN: &[&str] = &["AuditEvent", "Subscription"];
+const FORESEEN: &[&str] = &["Subscription"];
 
 /// Why the rules can't be used; one line for each problem.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -173,7 +173,7 @@ impl Policy {
 
 /// The types that rules may name: those served, and those foreseen.
 pub fn types() -> impl Iterator<Item = &'static str> {
-    let served = TYPES.iter().map(|rt| rt.name);
+    let served = TYPES.iter().chain(LOGGED).map(|rt| rt.name);
     served.chain(FORESEEN.iter().copied().filter(|name| resource_type(name).is_none()))
 }
 

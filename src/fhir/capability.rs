@@ -1,6 +1,6 @@
 //! The CapabilityStatement, from the same tables that the server works by (R4 `capabilitystatement.html`).
 
-use super::registry::{COMMON, ParamKind, ResourceType, SearchParam, TYPES};
+use super::registry::{COMMON, LOGGED, ParamKind, ResourceType, SearchParam, TYPES};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 
@@ -69,7 +69,7 @@ fn template() -> Value {
         "rest": [{
             "mode": "server",
             "security": {},
-            "resource": TYPES.iter().map(resource).collect::<Vec<_>>(),
+            "resource": TYPES.iter().map(resource).chain(LOGGED.iter().map(logged)).collect::<Vec<_>>(),
             "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
             "searchParam": COMMON.iter().map(search_param).collect::<Vec<_>>(),
             "compartment": [
@@ -77,6 +77,19 @@ fn template() -> Value {
                 "http://hl7.org/fhir/CompartmentDefinition/practitioner"
             ]
         }]
+    })
+}
+
+/// A type of the audit log: written once, read and searched for.
+fn logged(rtype: &ResourceType) -> Value {
+    json!({
+        "type": rtype.name,
+        "profile": format!("http://hl7.org/fhir/StructureDefinition/{}", rtype.name),
+        "interaction": codes(&["read", "create", "search-type"]),
+        "versioning": "no-version",
+        "readHistory": false,
+        "updateCreate": false,
+        "searchParam": rtype.params.iter().map(search_param).collect::<Vec<_>>()
     })
 }
 

@@ -10,6 +10,7 @@ use crate::auth::principal::{Principal, Who};
 use crate::auth::token::issuer_of;
 use crate::fhir::interaction::{Interaction, Target};
 use crate::fhir::outcome::Error;
+use crate::fhir::registry::ResourceType;
 use crate::store::{Tx, audit};
 use std::collections::BTreeSet;
 
@@ -29,9 +30,13 @@ pub struct Asked {
 impl Asked {
     /// What an interaction asks for.
     pub fn of(interaction: &Interaction) -> Self {
-        let act = Act::of(interaction);
+        let of_log = interaction.rtype().is_some_and(ResourceType::is_logged);
+        let act = match Act::of(interaction) {
+            Act::Read | Act::Search if of_log => Act::AuditRead,
+            act => act,
+        };
         let asks = |path: String, query: &str| Some(clean::query(&format!("{path}?{query}")));
-        let type_name = |rtype: Option<&crate::fhir::registry::ResourceType>| rtype.map_or("", |rt| rt.name);
+        let type_name = |rtype: Option<&ResourceType>| rtype.map_or("", |rt| rt.name);
         let mut named = BTreeSet::new();
         let (instance, query) = match interaction {
             Interaction::Capabilities | Interaction::Bundle => (None, None),

@@ -5,6 +5,7 @@
 
 mod describe;
 pub mod keys;
+pub mod query;
 mod recorder;
 mod sequencer;
 

@@ -49,6 +49,10 @@ pub(super) async fn process(
 ) -> Result<Answer, Error> {
     for entry in &entries {
         let denied = |denied: Denied| in_entry(denied.into(), entry.index, false);
+        if entry.interaction.rtype().is_some_and(ResourceType::is_logged) {
+            let message = "An AuditEvent can't be part of a transaction";
+            return Err(in_entry(Error::new(Kind::MethodNotAllowed, message), entry.index, false));
+        }
         authorize(ctx, &entry.interaction).map_err(denied)?;
     }
     let plan = plan(app, entries)?;

@@ -3,6 +3,7 @@
 //! Everything that depends on a type reads this table: search, indexing, references, compartments,
 //! validation, `/metadata`, OpenAPI.
 
+mod audit;
 mod build;
 mod care;
 mod people;
@@ -13,7 +14,7 @@ mod types;
 
 use build::{at, date, exists, hl7, quantity, reference, refers, special, string, token, uri, when};
 
-pub use types::TYPES;
+pub use types::{LOGGED, TYPES};
 
 /// A resource type that the server serves.
 #[derive(Debug)]
@@ -27,6 +28,13 @@ pub struct ResourceType {
     pub patient_compartment: &'static [&'static str],
     /// The same for a practitioner's compartment (R4 `compartmentdefinition-practitioner.html`).
     pub practitioner_compartment: &'static [&'static str],
+}
+
+impl ResourceType {
+    /// Whether its resources are events of the audit log: they are written once, read and searched for.
+    pub fn is_logged(&self) -> bool {
+        LOGGED.iter().any(|logged| logged == self)
+    }
 }
 
 impl PartialEq for ResourceType {
@@ -159,5 +167,5 @@ impl SearchParam {
 
 /// The row of a type by its R4 name.
 pub fn resource_type(name: &str) -> Option<&'static ResourceType> {
-    TYPES.iter().find(|t| t.name == name)
+    TYPES.iter().chain(LOGGED).find(|t| t.name == name)
 }

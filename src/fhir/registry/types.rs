@@ -1,8 +1,11 @@
 //! Rows of the registry.
 
-use super::{ResourceType, care, people, places, records, scheduling};
+use super::{ResourceType, audit, care, people, places, records, scheduling};
 
-/// Every resource type that the server serves, in alphabetical order.
+/// Types that are kept in the audit log instead.
+pub static LOGGED: &[ResourceType] = &[audit::AUDIT_EVENT];
+
+/// Every resource type that the server keeps with its versions, in alphabetical order.
 pub static TYPES: &[ResourceType] = &[
     scheduling::APPOINTMENT,
     scheduling::APPOINTMENT_RESPONSE,

@@ -1,6 +1,7 @@
 //! The audit log: events as they happen, and the place that each is given in the tree.
 
 pub mod event;
+pub mod search;
 pub mod sequence;
 
 /// Every static statement of these files.

@@ -146,26 +146,16 @@ pub async fn place(
 
 /// Writes what events are found by.
 async fn index(tx: &mut Tx, placed: &[Placed]) -> Result<(), StoreError> {
-    let terms = placed.iter().map(|one| {
-        let (leaf, terms) = (&one.leaf, &one.terms);
-        args![
-            number(leaf.seq),
-            leaf.recorded,
-            terms.kind.as_str(),
-            terms.subtype.as_str(),
-            terms.action.as_str(),
-            terms.outcome,
-            terms.patient.as_str(),
-            terms.person.as_str(),
-            terms.client.as_str(),
-            terms.address.as_str(),
-            terms.request.as_str(),
-            terms.entity.as_str()
-        ]
+    let facts = placed.iter().map(|Placed { leaf, terms, .. }| {
+        let (kind, action) = (terms.kind.as_str(), terms.action.as_str());
+        args![number(leaf.seq), leaf.recorded, kind, action, terms.outcome]
     });
-    let head = "INSERT INTO audit_index (seq, recorded_us, type, subtype, action, outcome, patient, person, \
-        client, address, request, entity)";
-    rows::insert(tx, head, terms.collect()).await
+    let head = "INSERT INTO audit_index (seq, recorded_us, type, action, outcome)";
+    rows::insert(tx, head, facts.collect()).await?;
+    let terms = placed.iter().flat_map(|Placed { leaf, terms, .. }| {
+        terms.words.iter().map(|word| args![word.as_str(), leaf.recorded, number(leaf.seq)])
+    });
+    rows::insert(tx, "INSERT INTO audit_term (term, recorded_us, seq)", terms.collect()).await
 }
 
 /// How many of them still waited.

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod export;
+mod query;
 mod recording;
 mod reference;
 mod tree;
