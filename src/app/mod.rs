@@ -20,6 +20,7 @@ pub mod origins;
 pub mod outbound;
 pub mod read;
 mod references;
+pub mod scim;
 pub mod search;
 mod typed;
 pub mod unfit;

@@ -27,6 +27,8 @@ pub struct Auth {
     pub jwks_max_age: Duration,
     /// The longest that an emergency lasts, in minutes.
     pub emergency_minutes: u32,
+    /// Whether a provisioning source (SCIM) may give the role administrator and change who has it.
+    pub provision_administrators: bool,
     /// Other authorization servers whose tokens are taken.
     pub issuers: Vec<Issuer>,
     /// Whether people sign in with passwords and passkeys of this server; administrators always may.

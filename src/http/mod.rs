@@ -17,6 +17,7 @@ mod pages;
 mod peer;
 mod prefer;
 mod present;
+mod scim;
 mod server;
 mod stream;
 pub mod tls;
@@ -121,7 +122,7 @@ pub fn routes() -> Vec<RouteInfo> {
         fhir("/fhir/", "Bundles, system search"),
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
-    [ROUTES, pages::ROUTES, oauth::ROUTES, &admin::routes()].concat()
+    [ROUTES, pages::ROUTES, oauth::ROUTES, &admin::routes(), scim::ROUTES].concat()
 }
 
 /// The OpenAPI description of every route.

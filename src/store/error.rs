@@ -13,6 +13,9 @@ pub enum StoreError {
     /// No connection, or the engine is shutting down or full.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Something that must be there once only is there already.
+    #[error("taken: {0}")]
+    Taken(String),
     /// A bug or a broken database.
     #[error("{0}")]
     Other(String),
@@ -23,6 +26,7 @@ impl From<sqlx::Error> for StoreError {
         let text = error.to_string();
         match &error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(text),
+            sqlx::Error::Database(database) if database.is_unique_violation() => Self::Taken(text),
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 // PostgreSQL: serialization_failure, deadlock_detected, lock_not_available.
                 // SQLite: SQLITE_BUSY and its extensions.
@@ -57,7 +61,7 @@ impl From<StoreError> for Error {
                 detail: Some(detail),
                 ..Self::new(Kind::Unavailable, "The database can't be reached just now; please try again")
             },
-            StoreError::Other(detail) => Self::internal(detail),
+            StoreError::Taken(detail) | StoreError::Other(detail) => Self::internal(detail),
         }
     }
 }
@@ -69,7 +73,7 @@ impl From<StoreError> for OAuthError {
         match error {
             StoreError::Contended(detail) => Self { retry: true, ..unavailable(detail) },
             StoreError::Unavailable(detail) => unavailable(detail),
-            StoreError::Other(detail) => Self::internal(detail),
+            StoreError::Taken(detail) | StoreError::Other(detail) => Self::internal(detail),
         }
     }
 }

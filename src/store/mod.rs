@@ -21,6 +21,7 @@ pub mod resource;
 mod rows;
 pub mod sandbox;
 pub mod scheduling;
+pub mod scim;
 pub mod search;
 pub mod state;
 pub mod visible;
@@ -252,6 +253,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         dialect::statements(engine),
         &oauth::statements(),
         &audit::statements(),
+        &scim::statements(),
     ]
     .concat()
 }

@@ -22,6 +22,7 @@ mod patch;
 mod races;
 mod registry;
 mod sandbox;
+mod scim;
 mod search;
 mod smart_rows;
 mod structure;

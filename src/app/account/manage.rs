@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::auth::principal::{Role, RoleGrant};
 use crate::auth::totp::recovery_code;
 use crate::store::account::{self as table, Account, Grant};
+use crate::store::scim;
 use crate::store::{Intent, Tx};
 use secrecy::SecretString;
 
@@ -39,7 +40,11 @@ pub struct Change {
     pub locale: Option<String>,
 }
 
-fn checked(name: &str, fhir_user: Option<&str>, locale: Option<&str>) -> Result<(), AccountError> {
+pub(in crate::app) fn checked(
+    name: &str,
+    fhir_user: Option<&str>,
+    locale: Option<&str>,
+) -> Result<(), AccountError> {
     if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(AccountError::Invalid("The name must have 1 to 128 characters on one line"));
     }
@@ -61,16 +66,22 @@ fn checked(name: &str, fhir_user: Option<&str>, locale: Option<&str>) -> Result<
     Ok(())
 }
 
+/// The username as it is stored.
+pub(in crate::app) fn checked_username(username: &str) -> Result<String, AccountError> {
+    let username = folded(username);
+    if !is_username(&username) {
+        return Err(AccountError::Invalid("A username has letters, digits and . _ - @ +, at most 128"));
+    }
+    Ok(username)
+}
+
 /// Makes an account. `by` says who does: an account's id, or a place such as `command line`.
 ///
 /// # Errors
 /// [`AccountError::Taken`], [`AccountError::Invalid`], [`AccountError::Weak`].
 pub async fn create(app: &App, new: NewAccount, by: &str) -> Result<Account, AccountError> {
     checked(&new.name, new.fhir_user.as_deref(), new.locale.as_deref())?;
-    let username = folded(&new.username);
-    if !is_username(&username) {
-        return Err(AccountError::Invalid("A username has letters, digits and . _ - @ +, at most 128"));
-    }
+    let username = checked_username(&new.username)?;
     let hash = match &new.password {
         Some(password) => Some(password::hashed(app, password, &username).await?),
         None => None,
@@ -164,12 +175,13 @@ where
         + Clone
         + 'static,
 {
-    let id = id.to_owned();
+    let (id, now) = (id.to_owned(), app.clock.now());
     let write = app.store.write(Intent::Upsert, move |tx| {
         let (id, work) = (id.clone(), work.clone());
         Box::pin(async move {
             table::by_id(tx, &id).await?.ok_or(AccountError::Unknown)?;
-            work(tx, id).await
+            work(tx, id.clone()).await?;
+            Ok(scim::touch(tx, &id, now).await?)
         })
     });
     write.await
@@ -211,6 +223,8 @@ pub async fn disable(app: &App, id: &str) -> Result<(), AccountError> {
     on(app, id, move |tx, id| {
         Box::pin(async move {
             table::disable(tx, &id, now).await?;
+            // Whatever a provisioning source did: from now on it is an administrator's doing.
+            scim::set_disabled_by(tx, &id, None).await?;
             Ok(table::end_all(tx, &id, "", now).await?)
         })
     })

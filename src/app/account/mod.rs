@@ -18,6 +18,7 @@ pub use manage::{
     Change, NewAccount, change, create, disable, enable, generated_password, get, give_role, list,
     set_locale, set_password, take_role,
 };
+pub(in crate::app) use manage::{checked, checked_username};
 pub use passkey::{
     Challenge, MOST_PASSKEYS, Response, are_possible, begin_passkey_sign_in, begin_passkey_step,
     begin_registration, can_complete, finish_passkey_step, finish_registration, passkeys, remove_passkey,

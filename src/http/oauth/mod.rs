@@ -113,7 +113,7 @@ impl Http {
     }
 
     /// The FHIR base that this request was sent to.
-    fn base_of(&self, headers: &HeaderMap) -> String {
+    pub(super) fn base_of(&self, headers: &HeaderMap) -> String {
         self.base(headers.get(HOST).and_then(|host| host.to_str().ok()))
     }
 }
