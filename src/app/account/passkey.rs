@@ -131,8 +131,8 @@ pub async fn begin_registration(app: &App, site: &str, live: &Live) -> Result<Ch
     });
     let handle = Uuid::parse_str(&work.await?).map_err(AccountError::broken)?;
     let exclude = known.iter().filter_map(|known| URL_SAFE_NO_PAD.decode(&known.credential_id).ok());
-    let exclude = exclude.map(Into::into).collect();
-    let started = site.start_passkey_registration(handle, &account.username, &account.name, Some(exclude));
+    let started =
+        site.start_passkey_registration(handle, &account.username, &account.name, Some(exclude.collect()));
     let (options, state) = started.map_err(AccountError::broken)?;
     let mut options = json(&options)?;
     // So that a sign-in needs no username.

@@ -26,8 +26,10 @@ pub(in crate::app) struct Vouched {
     pub(in crate::app) name: Option<String>,
     /// Roles that the claims give.
     pub(in crate::app) roles: Vec<RoleGrant>,
-    /// The resource that stands for them; the outer none: that is not the provider's to say.
-    pub(in crate::app) fhir_user: Option<Option<String>>,
+    /// Whether the provider says which resource stands for them.
+    pub(in crate::app) says_fhir_user: bool,
+    /// The resource that stands for them, as it says.
+    pub(in crate::app) fhir_user: Option<String>,
 }
 
 /// What becomes of them.
@@ -93,11 +95,11 @@ async fn synchronise(tx: &mut Tx, vouched: &Vouched, id: &str, now: Micros) -> R
     for new in &wanted {
         table::add_role(tx, new).await?;
     }
-    if let Some(fhir_user) = &vouched.fhir_user {
+    if vouched.says_fhir_user {
         let account = table::by_id(tx, id).await?.ok_or(AccountError::Unknown)?;
-        if account.fhir_user != *fhir_user {
+        if account.fhir_user != vouched.fhir_user {
             let (name, locale) = (account.name.as_str(), account.locale.as_deref());
-            table::update(tx, id, name, fhir_user.as_deref(), locale).await?;
+            table::update(tx, id, name, vouched.fhir_user.as_deref(), locale).await?;
         }
     }
     Ok(())
@@ -123,7 +125,7 @@ async fn first(tx: &mut Tx, vouched: &Vouched, id: String, now: Micros) -> Resul
         id,
         username,
         name,
-        fhir_user: vouched.fhir_user.clone().flatten(),
+        fhir_user: vouched.fhir_user.clone(),
         locale: None,
         created_us: now,
         disabled_us: None,

@@ -136,7 +136,8 @@ fn vouched(provider: &Provider, claims: &Map<String, Value>, bases: &[&str]) -> 
         username: username(claims).map(str::to_owned),
         name: name(claims),
         roles: mapping.roles(claims),
-        fhir_user: mapping.fhir_user_claim.as_ref().map(|_| mapping.fhir_user(claims, bases)),
+        says_fhir_user: mapping.fhir_user_claim.is_some(),
+        fhir_user: mapping.fhir_user(claims, bases),
     })
 }
 

@@ -102,7 +102,7 @@ fn read(settings: &config::Provider, config: &Config, clock: &Clock) -> Result<P
     for mapped in &settings.roles {
         match Role::from_code(&mapped.role) {
             Some(Role::System) => {
-                problems.push("roles: \"system\" belongs to clients, not to people".to_owned())
+                problems.push("roles: \"system\" belongs to clients, not to people".to_owned());
             }
             Some(role) => {
                 let organization = mapped.organization.clone();
@@ -174,10 +174,7 @@ impl Provider {
             return Err(self.unproved("its discovery document is another issuer's"));
         }
         let place = metadata.jwks_uri().as_str();
-        let set = match anew {
-            true => self.outbound.json_again(place).await,
-            false => self.outbound.json(place).await,
-        };
+        let set = if anew { self.outbound.json_again(place).await } else { self.outbound.json(place).await };
         let keys: CoreJsonWebKeySet = self.parse(&*set.map_err(|_| Why::Unreachable)?, "set of keys")?;
         Ok(Discovered {
             metadata: metadata.set_jwks(keys),

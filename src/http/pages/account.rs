@@ -115,10 +115,8 @@ pub(super) async fn page(
         chosen: chosen == Some(language.to_string().as_str()),
     }));
     let failed = problems.any();
-    let passkeys = match account::are_possible(&visit.site()) {
-        true => account::passkeys(&visit.http.app, live).await?,
-        false => None,
-    };
+    let possible = account::are_possible(&visit.site());
+    let passkeys = if possible { account::passkeys(&visit.http.app, live).await? } else { None };
     let passkeys = passkeys.map(|all| all.into_iter().map(|one| Registered::of(visit, one)).collect());
     let page = AccountPage {
         frame: Frame::of(visit),

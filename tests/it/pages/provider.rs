@@ -133,7 +133,7 @@ impl Provider {
         let rest = url.strip_prefix(&format!("{}/authorize?", self.root));
         let query = rest.unwrap_or_else(|| panic!("not for this provider: {url}"));
         let params: HashMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        self.answers.lock().unwrap().nonce = params["nonce"].clone();
+        self.answers.lock().unwrap().nonce.clone_from(&params["nonce"]);
         params
     }
 

@@ -177,9 +177,10 @@ both_engines! {
             assert_eq!(page.status, told, "{why}: {}", page.html);
         }
         assert_eq!(accounts(&app).await, 0);
-        let mut answers = hospital.answers.lock().unwrap();
-        (answers.status, answers.padding) = (200, 0);
-        drop(answers);
+        {
+            let mut answers = hospital.answers.lock().unwrap();
+            (answers.status, answers.padding) = (200, 0);
+        }
         sign_in(&mut Browser::new(&app), "hospital", &hospital).await.is(303);
     }
 
