@@ -116,7 +116,7 @@ impl Settings {
 impl Cli {
     /// Runs the command: 0 when it did its work, 1 when it could not (clap itself exits with 2 on misuse).
     pub async fn run(self) -> ExitCode {
-        match self.command.run().await {
+        match Box::pin(self.command.run()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 eprintln!("slotwright: {failure}");

@@ -87,7 +87,7 @@ pub async fn check(tx: &mut Tx, access: &Access, pending: &[Pending]) -> Result<
         .iter()
         .filter(|p| {
             let key = (p.rtype.clone(), p.id.clone());
-            !found.contains(&key) && !(p.in_consent && named.contains(&key))
+            !(found.contains(&key) || p.in_consent && named.contains(&key))
         })
         .map(|p| Issue::error("not-found", format!("{}/{} does not exist", p.rtype, p.id)).at(p.path.clone()))
         .collect();

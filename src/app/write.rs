@@ -242,12 +242,11 @@ async fn update(
     let permit = work.access.permit(Right::Update, instance.rtype)?;
     let current = resource::find(tx, &permit, instance.rtype, &instance.id).await?;
     check_conditions(current.as_ref(), conditions)?;
-    let permit = match current.as_ref().filter(|stored| !stored.deleted) {
-        Some(_) => permit,
-        None => {
-            let found = current.is_some();
-            within::permit_under_id(tx, work, &permit, &instance, found, chosen_here).await?
-        }
+    let permit = if current.as_ref().is_some_and(|stored| !stored.deleted) {
+        permit
+    } else {
+        let found = current.is_some();
+        within::permit_under_id(tx, work, &permit, &instance, found, chosen_here).await?
     };
     store_version(tx, app, work, &permit, &instance, current, body, Method::Put).await
 }

@@ -189,8 +189,13 @@ impl Act {
     pub fn action(self) -> &'static str {
         match self {
             Self::Create => "C",
-            Self::Read | Self::VersionRead | Self::History | Self::Capabilities | Self::AuditRead => "R",
-            Self::Export | Self::Delivery => "R",
+            Self::Read
+            | Self::VersionRead
+            | Self::History
+            | Self::Capabilities
+            | Self::AuditRead
+            | Self::Export
+            | Self::Delivery => "R",
             Self::Update | Self::Patch => "U",
             Self::Delete | Self::Purge => "D",
             _ => "E",
@@ -201,10 +206,13 @@ impl Act {
     pub fn direction(self) -> Direction {
         match self {
             Self::Create | Self::Update | Self::Patch => Direction::In,
-            Self::Read | Self::VersionRead | Self::History | Self::Capabilities | Self::AuditRead => {
-                Direction::Out
-            }
-            Self::Export | Self::Delivery => Direction::Out,
+            Self::Read
+            | Self::VersionRead
+            | Self::History
+            | Self::Capabilities
+            | Self::AuditRead
+            | Self::Export
+            | Self::Delivery => Direction::Out,
             Self::Search | Self::Batch | Self::Transaction | Self::Operation => Direction::Asked,
             Self::Delete => Direction::Gone,
             _ => Direction::None,

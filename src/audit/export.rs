@@ -99,21 +99,19 @@ impl Line<'_> {
         write_text(&self.leaf.id, &mut out);
         out.push_str(r#","recorded":""#);
         out.push_str(&recorded_text(self.leaf.recorded));
-        match self.content {
-            Some((salt, _)) => {
-                out.push_str(r#"","salt":""#);
-                STANDARD.encode_string(salt, &mut out);
-                out.push('"');
-            }
-            None => {
-                out.push_str(r#"","purged":true,"h":""#);
-                STANDARD.encode_string(self.leaf.content, &mut out);
-                out.push('"');
-            }
+        if let Some((salt, _)) = self.content {
+            out.push_str(r#"","salt":""#);
+            STANDARD.encode_string(salt, &mut out);
+            out.push('"');
+        } else {
+            out.push_str(r#"","purged":true,"h":""#);
+            STANDARD.encode_string(self.leaf.content, &mut out);
+            out.push('"');
         }
         if let Some(bound) = self.bound {
             if let Some(after) = bound.after {
-                out.push_str(&format!(r#","after":{after}"#));
+                out.push_str(r#","after":"#);
+                out.push_str(&after.to_string());
             }
             out.push_str(r#","proof":["#);
             for (index, hash) in bound.proof.iter().enumerate() {
@@ -134,7 +132,7 @@ impl Line<'_> {
 
 /// The content of `key`.
 pub fn keys(keys: &[Verifier]) -> String {
-    keys.iter().map(|key| format!("{key}\n")).collect()
+    keys.iter().map(|key| key.to_string() + "\n").collect()
 }
 
 /// The content of `consistency`: the hashes of the proof, one a line, an empty line and the older checkpoint.

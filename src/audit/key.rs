@@ -175,6 +175,7 @@ impl Signer {
     }
 
     /// The same key as a witness, who puts a time into what it signs.
+    #[must_use]
     pub fn as_witness(self) -> Self {
         Self { verifier: Verifier { kind: Kind::Witness, ..self.verifier }, pair: self.pair }
     }

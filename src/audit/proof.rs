@@ -45,9 +45,13 @@ impl TlogProof {
     pub fn text(&self) -> String {
         let mut out = format!("{HEAD}\n");
         if let Some(extra) = &self.extra {
-            out.push_str(&format!("extra {}\n", STANDARD.encode(extra)));
+            out += "extra ";
+            STANDARD.encode_string(extra, &mut out);
+            out.push('\n');
         }
-        out.push_str(&format!("index {}\n", self.index));
+        out += "index ";
+        out += &self.index.to_string();
+        out.push('\n');
         for hash in &self.hashes {
             STANDARD.encode_string(hash, &mut out);
             out.push('\n');

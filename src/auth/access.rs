@@ -117,7 +117,9 @@ impl Access {
         // To look at a patient in an emergency is no relation that a reference could make lasting.
         let mut roles = self.role_clauses_but(Some(FilterKind::Emergency), Act::Read, rtype)?;
         if in_consent {
-            roles.iter_mut().for_each(|clause| clause.consent = None);
+            for clause in &mut roles {
+                clause.consent = None;
+            }
         }
         let Some(scopes) = &self.principal.scopes else { return Ok(Permit::of(rtype, roles)) };
         let mut levels = scopes.resources().map(|scope| scope.level);

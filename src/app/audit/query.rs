@@ -199,7 +199,9 @@ fn wanted(conditions: &[Condition]) -> Wanted {
         failed: false,
         newest_first: true,
     };
-    conditions.iter().for_each(|condition| narrow(condition, &mut wanted));
+    for condition in conditions {
+        narrow(condition, &mut wanted);
+    }
     // What names one thing chooses more than what names a kind of thing.
     wanted.words.sort_by_key(|word| match word.get(..2) {
         Some("i:") => 0,

@@ -12,7 +12,7 @@ pub struct IdSet {
 impl IdSet {
     /// The set of these ids.
     pub fn new(ids: BTreeSet<String>) -> Self {
-        let json = serde_json::Value::from_iter(ids.iter().map(String::as_str)).to_string();
+        let json = ids.iter().map(String::as_str).collect::<serde_json::Value>().to_string();
         Self { ids, json }
     }
 

@@ -209,10 +209,7 @@ impl Export {
         );
         assert!(!both.contains("Traceback") && !both.contains("panicked"), "{both}");
         assert_eq!(ours.status.code(), script.status.code(), "{both}");
-        match ours.status.success() {
-            true => Ok(()),
-            false => Err(both),
-        }
+        if ours.status.success() { Ok(()) } else { Err(both) }
     }
 
     /// Both say `expected`.

@@ -58,11 +58,11 @@ fn every_complete_node_is_made_once_and_says_what_is_below_it() {
 fn a_tree_goes_on_from_its_edge() {
     let all = entries(EXHAUSTIVE);
     let grown = grow(&all);
-    for n in 0..all.len() {
+    for (n, entry) in all.iter().enumerate() {
         let hashes = edge(n as u64).iter().map(|id| grown.nodes[id]).collect();
         let mut frontier = Frontier::restore(n as u64, hashes).unwrap();
         assert_eq!(frontier.root(), grown.roots[n]);
-        frontier.append(leaf_hash(&all[n]));
+        frontier.append(leaf_hash(entry));
         assert_eq!((frontier.size(), frontier.root()), (n as u64 + 1, grown.roots[n + 1]));
     }
     assert_eq!(Frontier::restore(3, vec![[0; 32]]), None);
