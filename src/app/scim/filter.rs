@@ -249,28 +249,22 @@ impl<'a> Reader<'a> {
         Ok(name)
     }
 
-    /// A JSON text, number, boolean or null.
+    /// A JSON text, number, boolean or null; the words in any case, as some write them.
     fn value(&mut self) -> Result<Value, Error> {
+        let bad = || bad("A filter compares with a JSON text, number, boolean or null");
         let rest = self.rest.trim_start();
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-        match values.next() {
-            Some(Ok(value)) if !value.is_object() && !value.is_array() => {
-                self.rest = rest.get(values.byte_offset()..).unwrap_or_default();
-                Ok(value)
-            }
-            _ => self.word_value(rest),
+        if rest.starts_with('"') {
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+            let text = values.next().and_then(Result::ok).ok_or_else(bad)?;
+            self.rest = rest.get(values.byte_offset()..).unwrap_or_default();
+            return Ok(Value::String(text));
         }
-    }
-
-    /// `True` and `False`, as some write them.
-    fn word_value(&mut self, rest: &'a str) -> Result<Value, Error> {
-        let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let end = rest.find(|c: char| c.is_whitespace() || c == ')' || c == ']').unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        let value = match word.to_ascii_lowercase().as_str() {
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
-            _ => return Err(bad("A filter compares with a JSON text, number, boolean or null")),
-        };
+        let value: Value = serde_json::from_str(&word.to_ascii_lowercase()).map_err(|_| bad())?;
+        if value.is_object() || value.is_array() || value.is_string() {
+            return Err(bad());
+        }
         self.rest = after;
         Ok(value)
     }
@@ -351,6 +345,7 @@ mod tests {
             ("username eq \"ann@X\"", true),
             ("userName sw \"ann\" and active eq True", true),
             ("active eq \"False\"", false),
+            ("(active eq TRUE) and (nickName eq null)", true),
             ("name.familyName ew \"berg\"", true),
             ("emails pr", false),
             ("nickName pr or nickName ne \"x\"", true),
