@@ -58,7 +58,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// The audit log: check an export, take a proof out of one, make a key
+    /// The audit log: check it or an export, take a proof out of one, make a key
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Applications that may ask for access
@@ -138,7 +138,7 @@ impl Command {
                 Ok(sandbox::run(options, settings.load()?).await?)
             }
             Self::Check(settings) => check(settings.load()?).await,
-            Self::Audit(command) => command.run(),
+            Self::Audit(command) => command.run().await,
             Self::Client(command) => command.run().await,
             Self::Key(command) => command.run(),
             Self::Openapi { file, check } => openapi(&file, check),

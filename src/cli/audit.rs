@@ -1,10 +1,14 @@
-//! `slotwright audit`: what can be done with the audit log without a server.
+//! `slotwright audit`: what can be done with the audit log, whether a server is running or not.
 
-use super::Failure;
+use super::{Failure, Settings};
+use crate::app::audit;
 use crate::audit::import::{Files, Trust};
 use crate::audit::key::{Signer, Verifier};
+use crate::audit::report::Report;
 use crate::audit::{extract, import};
 use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::Store;
 use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use std::fs::{File, OpenOptions};
@@ -15,17 +19,22 @@ use std::path::{Path, PathBuf};
 /// What to do with the audit log.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// Check an export: status 0 only when all holds; otherwise what is wrong, and where
+    /// Check an export, or the database: status 0 only when all holds; otherwise what is wrong, and where
     Verify {
         /// The directory of the export
-        #[arg(value_name = "EXPORT_DIR")]
-        export: PathBuf,
+        #[arg(value_name = "EXPORT_DIR", required_unless_present = "database")]
+        export: Option<PathBuf>,
+        /// The log itself, in this database; without URL that of the settings. Servers may go on writing
+        #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "export")]
+        database: Option<SecretString>,
         /// A checkpoint that you kept: a history that was rewritten since is found out
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
         /// A public key of the log, or of a witness, as you were given it; may be repeated
         #[arg(long, value_name = "KEY")]
         key: Vec<Verifier>,
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Print the proof of one event of an export (C2SP tlog-proof)
     Proof {
@@ -45,9 +54,15 @@ pub(super) enum AuditCommand {
 }
 
 impl AuditCommand {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Verify { export, checkpoint, key } => verify(export, checkpoint.as_deref(), &key),
+            Self::Verify { export, database, checkpoint, key, settings } => {
+                let saved = checkpoint.as_deref().map(read).transpose()?;
+                match (export, database) {
+                    (Some(export), _) => verify(export, saved.as_deref(), &key),
+                    (None, url) => verify_database(url, saved, key, settings.load()?).await,
+                }
+            }
             Self::Proof { export, seq } => {
                 let proof = extract::proof(&Directory(export), seq)?;
                 let proof = proof.ok_or_else(|| format!("the export does not prove an event at {seq}"))?;
@@ -72,29 +87,71 @@ impl Files for Directory {
     }
 }
 
-fn verify(export: PathBuf, checkpoint: Option<&Path>, keys: &[Verifier]) -> Result<(), Failure> {
-    let unusable = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+fn unusable(path: &Path, error: std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(std::fs::read(path).map_err(|error| unusable(path, error))?)
+}
+
+fn verify(export: PathBuf, saved: Option<&[u8]>, keys: &[Verifier]) -> Result<(), Failure> {
     if !export.is_dir() {
         return Err(format!("{}: is not a directory", export.display()).into());
     }
-    let saved = match checkpoint {
-        Some(path) => Some(std::fs::read(path).map_err(|error| unusable(path, error))?),
-        None => None,
-    };
     let files = Directory(export.clone());
-    let report = import::verify(&files, Trust { keys, saved: saved.as_deref() });
+    let report = import::verify(&files, Trust { keys, saved });
     let report = report.map_err(|error| unusable(&export, error))?;
+    print_findings(&report);
+    if keys.is_empty() {
+        println!(
+            "The keys are those of the export itself: compare the file \"key\" with what you were given."
+        );
+    }
+    conclude(&report)
+}
+
+async fn verify_database(
+    url: Option<SecretString>,
+    saved: Option<Vec<u8>>,
+    keys: Vec<Verifier>,
+    config: Config,
+) -> Result<(), Failure> {
+    let own = keys.is_empty();
+    let keys = public_keys(keys, &config)?;
+    let url = url.filter(|url| !url.expose_secret().is_empty()).unwrap_or(config.database.url.clone());
+    let store = Store::open_to_read(url.expose_secret(), &config.database).await?;
+    let verified = audit::verify::verify(&store, keys, saved).await?;
+    store.close().await;
+    print_findings(&verified.report);
+    if own {
+        println!("The keys are those of this machine (audit.keys): compare them with what you were given.");
+    }
+    if verified.waiting > 0 {
+        println!("{} events wait for their place; nothing vouches for them yet.", verified.waiting);
+    }
+    conclude(&verified.report)
+}
+
+/// The keys as they were given, or those that belong to the keys that sign here.
+fn public_keys(given: Vec<Verifier>, config: &Config) -> Result<Vec<Verifier>, Failure> {
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let signers = audit::keys::load(config)?;
+    Ok(signers.iter().map(|signer| signer.verifier().clone()).collect())
+}
+
+fn print_findings(report: &Report) {
     for finding in &report.findings {
         println!("{finding}");
     }
     if report.more > 0 {
         println!("and {} more", report.more);
     }
-    if keys.is_empty() {
-        println!(
-            "The keys are those of the export itself: compare the file \"key\" with what you were given."
-        );
-    }
+}
+
+fn conclude(report: &Report) -> Result<(), Failure> {
     let seen =
         format!("{} events, {} purged, checkpoint of {} leaves", report.events, report.purged, report.size);
     if report.holds() {
@@ -109,7 +166,7 @@ fn make_key(name: &str, path: &Path) -> Result<(), Failure> {
     let seed = SecretBox::new(Box::new(Clock::system().random_bytes::<32>()?));
     let signer = Signer::from_seed(name, seed.expose_secret()).map_err(|error| format!("the key {error}"))?;
     let pem = SecretString::from(signer.to_pem().map_err(|error| format!("the key {error}"))?);
-    let unusable = |error: std::io::Error| format!("{}: {error}", path.display());
+    let unusable = |error: std::io::Error| unusable(path, error);
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(unusable)?;
     file.write_all(pem.expose_secret().as_bytes()).map_err(unusable)?;

@@ -106,6 +106,27 @@ impl Store {
         Ok(Self { pool })
     }
 
+    /// Opens the database at `url` to read, without touching its tables: for looking at what may be evidence.
+    ///
+    /// # Errors
+    /// When it can't be reached.
+    pub async fn open_to_read(url: &str, settings: &Database) -> Result<Self, StoreError> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?
+                .application_name("slotwright")
+                .options([("default_transaction_read_only", "on")]);
+            return Ok(Self { pool: Pool::Postgres(Connections::open(options, settings).await?) });
+        }
+        let options = SqliteConnectOptions::from_str(url)?
+            .read_only(true)
+            .busy_timeout(settings.busy_timeout)
+            .pragma("temp_store", "memory");
+        let readers = Connections::open(options.clone(), settings).await?;
+        // Takes no writes: its connection is one that reads.
+        let writer = Writer::start(sqlx::SqliteConnection::connect_with(&options).await?);
+        Ok(Self { pool: Pool::Sqlite { readers, writer } })
+    }
+
     async fn open_postgres(url: &str, settings: &Database) -> Result<Pool, StoreError> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("slotwright")

@@ -4,10 +4,12 @@
 //! before its answer leaves, together with what others wait to have recorded.
 
 mod describe;
+mod judge;
 pub mod keys;
 pub mod query;
 mod recorder;
 mod sequencer;
+pub mod verify;
 
 pub use describe::{Asked, actor, conclude, refused, scene, written};
 pub use recorder::Recorder;

@@ -43,16 +43,16 @@ impl Sequencer {
             let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
             let waiting = sequence::pending(&mut self.app.store.reader().await?, limit).await?;
             let last = waiting.len() < BATCH;
-            let ours = self.step(waiting, last).await?;
+            let ours = self.step(waiting).await?;
             if last || !ours {
                 return Ok(());
             }
         }
     }
 
-    /// Places a batch, and publishes when it is the last of those that wait; `false` while another process gives
-    /// places.
-    async fn step(&self, waiting: Vec<Pending>, last: bool) -> Result<bool, StoreError> {
+    /// Places a batch and publishes a checkpoint over it, so that no leaf is ever without one; `false` while another
+    /// process gives places.
+    async fn step(&self, waiting: Vec<Pending>) -> Result<bool, StoreError> {
         if waiting.is_empty() && self.is_published().await? {
             return Ok(true);
         }
@@ -62,7 +62,7 @@ impl Sequencer {
             .store
             .write(Intent::Upsert, move |tx| {
                 let (this, judged) = (this.clone(), Arc::clone(&judged));
-                Box::pin(async move { this.place(tx, &judged, last).await })
+                Box::pin(async move { this.place(tx, &judged).await })
             })
             .await
     }
@@ -74,12 +74,7 @@ impl Sequencer {
         Ok(sequence::size(&mut tx).await? == latest.map_or(0, |latest| latest.size))
     }
 
-    async fn place(
-        &self,
-        tx: &mut Tx,
-        judged: &[(Pending, Hash, Terms)],
-        last: bool,
-    ) -> Result<bool, StoreError> {
+    async fn place(&self, tx: &mut Tx, judged: &[(Pending, Hash, Terms)]) -> Result<bool, StoreError> {
         let now = self.app.clock.now();
         let until = now + i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX);
         let Some(lease) = sequence::take(tx, &self.holder, until, now).await? else {
@@ -102,9 +97,7 @@ impl Sequencer {
         if !placed.is_empty() {
             sequence::place(tx, &lease, &placed, &nodes, tree.edge()).await?;
         }
-        if last {
-            self.publish(tx, &tree, now).await?;
-        }
+        self.publish(tx, &tree, now).await?;
         Ok(true)
     }
 

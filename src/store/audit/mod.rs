@@ -1,10 +1,11 @@
 //! The audit log: events as they happen, and the place that each is given in the tree.
 
 pub mod event;
+pub mod log;
 pub mod search;
 pub mod sequence;
 
 /// Every static statement of these files.
 pub(super) fn statements() -> Vec<(&'static str, &'static str)> {
-    [event::STATEMENTS, sequence::STATEMENTS].concat()
+    [event::STATEMENTS, log::STATEMENTS, sequence::STATEMENTS].concat()
 }

@@ -5,4 +5,5 @@ mod export;
 mod query;
 mod recording;
 mod reference;
+mod tamper;
 mod tree;

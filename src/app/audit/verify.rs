@@ -1,0 +1,214 @@
+//! Verifies the log in the database itself, in one state of it, whether servers are writing or not.
+//!
+//! Two halves, so that reading and hashing go on at the same time: this one reads page by page, and
+//! [`super::judge`] holds what was read against the log's own rules.
+
+use super::judge::{self, Page};
+use crate::audit::key::Verifier as Key;
+use crate::audit::report::Report;
+use crate::audit::tree::{Hash, edge};
+use crate::store::audit::log::{self, Stored, Term};
+use crate::store::{Store, StoreError, Tx};
+use std::collections::HashMap;
+use tokio::sync::{mpsc, oneshot};
+
+/// Rows of a page.
+const PAGE: i64 = 2048;
+/// Pages that are read ahead.
+const AHEAD: usize = 4;
+/// Levels above the leaves that a tree can have.
+const LEVELS: i64 = 62;
+
+/// What a verification of the database came to.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// What was found.
+    pub report: Report,
+    /// Events that are recorded and have no place yet: nothing vouches for them so far.
+    pub waiting: i64,
+}
+
+/// Verifies the log against its `keys` and, when one was kept, a `saved` checkpoint.
+///
+/// # Errors
+/// When the database can't be read. What is wrong with what is in it is in the report.
+pub async fn verify(store: &Store, keys: Vec<Key>, saved: Option<Vec<u8>>) -> Result<Verified, StoreError> {
+    let (pages, taken) = mpsc::channel(AHEAD);
+    let judged = tokio::task::spawn_blocking(move || judge::run(&keys, saved.as_deref(), taken));
+    let mut tx = store.snapshot().await?;
+    let read = Reader { tx: &mut tx, pages, next: 0, gap: false }.read().await;
+    // Without its sender the judge comes to its end, also when the reading failed.
+    let report = judged.await.map_err(|error| StoreError::Other(error.to_string()))?;
+    Ok(Verified { waiting: read?, report })
+}
+
+struct Reader<'t> {
+    tx: &'t mut Tx,
+    pages: mpsc::Sender<Page>,
+    /// The place behind the last leaf that was read.
+    next: i64,
+    /// Whether a leaf is missing: the nodes behind it can't be compared.
+    gap: bool,
+}
+
+impl Reader<'_> {
+    async fn read(mut self) -> Result<i64, StoreError> {
+        self.leaves().await?;
+        self.beyond().await?;
+        self.sequencer().await?;
+        self.without_leaf().await?;
+        self.index().await?;
+        log::waiting(self.tx).await
+    }
+
+    async fn tell(&self, page: Page) -> Result<(), StoreError> {
+        let gone = |_| StoreError::Other("the verification was broken off".to_owned());
+        self.pages.send(page).await.map_err(gone)
+    }
+
+    async fn found(&self, seq: Option<i64>, text: String) -> Result<(), StoreError> {
+        self.tell(Page::Found(seq.and_then(|seq| u64::try_from(seq).ok()), text)).await
+    }
+
+    /// Leaves and events, each page behind the checkpoints and nodes that are complete by it.
+    async fn leaves(&mut self) -> Result<(), StoreError> {
+        let mut from = i64::MIN;
+        loop {
+            let rows = log::stored(self.tx, from, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            from = last.seq.saturating_add(1);
+            let until = from.max(self.next);
+            self.checkpoints(self.next, until.saturating_add(1)).await?;
+            self.nodes(&rows).await?;
+            self.next = until;
+            let done = (rows.len() as i64) < PAGE || from == i64::MAX;
+            self.tell(Page::Entries(rows)).await?;
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Checkpoints of more than `told` leaves (the first time, of any) and fewer than `until`.
+    async fn checkpoints(&mut self, told: i64, until: i64) -> Result<(), StoreError> {
+        let mut from = if told == 0 { i64::MIN } else { told + 1 };
+        loop {
+            let some = log::checkpoints(self.tx, from, until, PAGE).await?;
+            let Some(last) = some.last() else { return Ok(()) };
+            from = last.size.saturating_add(1);
+            self.tell(Page::Checkpoints(some)).await?;
+        }
+    }
+
+    /// The nodes that are complete by these leaves, as far as no leaf is missing.
+    async fn nodes(&mut self, rows: &[Stored]) -> Result<(), StoreError> {
+        if self.gap {
+            return Ok(());
+        }
+        let start = self.next;
+        let mut until = start;
+        for row in rows.iter().filter(|row| row.seq >= start) {
+            if row.seq != until {
+                self.gap = true;
+                break;
+            }
+            until += 1;
+        }
+        for level in (1..=LEVELS).take_while(|level| until >> level > 0) {
+            let (first, end) = (start >> level, until >> level);
+            if first < end {
+                let nodes = log::nodes(self.tx, level, first, end).await?;
+                self.tell(Page::Nodes(nodes)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checkpoints and nodes that the leaves do not reach.
+    async fn beyond(&mut self) -> Result<(), StoreError> {
+        self.checkpoints(self.next, i64::MAX).await?;
+        if !self.gap {
+            for level in 1..=LEVELS {
+                let nodes = log::nodes(self.tx, level, self.next >> level, i64::MAX).await?;
+                if !nodes.is_empty() {
+                    self.tell(Page::Nodes(nodes)).await?;
+                }
+            }
+        }
+        for (level, index, _) in log::nodes_without_level(self.tx).await? {
+            self.found(None, format!("node {level}/{index}: is stored, but no tree has it (inserted)"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The sequencer goes on from where the log ends.
+    async fn sequencer(&mut self) -> Result<(), StoreError> {
+        let Some((size, stored)) = log::sequencer(self.tx).await? else {
+            let text = "the sequencer's row is gone: no event can get a place (deleted)";
+            return self.found(None, text.to_owned()).await;
+        };
+        if size != self.next {
+            let text = format!(
+                "the sequencer gave {size} places, but the log has {} (truncated or inserted)",
+                self.next
+            );
+            return self.found(Some(size.min(self.next)), text).await;
+        }
+        if self.gap {
+            return Ok(());
+        }
+        let wanted = edge(u64::try_from(size).unwrap_or_default());
+        let nodes = log::nodes_at(self.tx, &wanted).await?;
+        let hashes: HashMap<_, Hash> = nodes.into_iter().map(|node| (node.id, node.hash)).collect();
+        let expected: Vec<u8> = wanted.iter().filter_map(|id| hashes.get(id)).flatten().copied().collect();
+        if expected != stored {
+            let text =
+                format!("the sequencer goes on from another tree than that of the first {size} leaves");
+            self.found(None, format!("{text} (edited)")).await?;
+        }
+        Ok(())
+    }
+
+    /// Events that are there without a leaf, and those that are not there any more.
+    async fn without_leaf(&mut self) -> Result<(), StoreError> {
+        let mut after = i64::MIN;
+        loop {
+            let strays = log::strays(self.tx, after, PAGE).await?;
+            let Some((last, _)) = strays.last() else { break };
+            after = *last;
+            self.tell(Page::Strays(strays.into_iter().map(|(_, id)| id).collect())).await?;
+        }
+        let lost = log::lost(self.tx).await?;
+        if lost > 0 {
+            let text = format!("{lost} events were recorded and are gone before they had a place (deleted)");
+            self.found(None, text).await?;
+        }
+        Ok(())
+    }
+
+    /// What officers search by; where it differs is looked at again.
+    async fn index(&mut self) -> Result<(), StoreError> {
+        for seq in log::indexed_beyond(self.tx, PAGE).await? {
+            self.found(Some(seq), format!("the index has an event {seq}, which the log does not have"))
+                .await?;
+        }
+        let mut after: Option<Term> = None;
+        loop {
+            let terms = log::terms(self.tx, after.as_ref(), PAGE).await?;
+            let Some(last) = terms.last() else { break };
+            after = Some(last.clone());
+            self.tell(Page::Terms(terms)).await?;
+        }
+        let (answer, suspects) = oneshot::channel();
+        self.tell(Page::Suspects(answer)).await?;
+        let suspects = suspects.await.map_err(|error| StoreError::Other(error.to_string()))?;
+        for (first, end) in suspects {
+            let mut entries = log::stored(self.tx, first, end - first).await?;
+            entries.retain(|entry| entry.seq < end);
+            let terms = log::terms_of(self.tx, first, end, i64::MAX).await?;
+            self.tell(Page::Suspect(entries, terms)).await?;
+        }
+        Ok(())
+    }
+}
