@@ -70,7 +70,7 @@ both_engines! {
         assert_eq!(members(&source.get(&group).await.json), both);
         let put = json!({ "schemas": [GROUP], "displayName": "scheduler" });
         let changed = source.put(&group, &put).await.is(200);
-        assert_eq!(members(&changed.json), [by_hand.clone()]);
+        assert_eq!(members(&changed.json), std::slice::from_ref(&by_hand));
         source.delete(&group).await;
         let (_, roles) = accounts::get(app.library(), &by_hand).await.unwrap();
         assert_eq!(roles.len(), 1, "what an administrator gave");
