@@ -58,7 +58,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// The audit log: check it or an export, take a proof out of one, make a key
+    /// The audit log: check it or an export, export it, take a proof out of one, make a key
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Applications that may ask for access

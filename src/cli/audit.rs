@@ -1,7 +1,10 @@
 //! `slotwright audit`: what can be done with the audit log, whether a server is running or not.
 
 use super::{Failure, Settings};
-use crate::app::audit;
+use crate::app::audit::export::Wanted;
+use crate::app::{App, audit};
+use crate::audit::act::Act;
+use crate::audit::event::{Actor, Event, Scene};
 use crate::audit::import::{Files, Trust};
 use crate::audit::key::{Signer, Verifier};
 use crate::audit::report::Report;
@@ -15,6 +18,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What to do with the audit log.
 #[derive(Debug, Subcommand)]
@@ -31,6 +35,26 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
         /// A public key of the log, or of a witness, as you were given it; may be repeated
+        #[arg(long, value_name = "KEY")]
+        key: Vec<Verifier>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Export the log, or the events of a patient or a period, with proofs; goes on with one that was broken off
+    Export {
+        /// The directory to make
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Only events about the Patient with this id
+        #[arg(long, value_name = "ID")]
+        patient: Option<String>,
+        /// Only from events recorded at this instant on, such as 2026-03-01T00:00:00Z
+        #[arg(long, value_name = "INSTANT")]
+        from: Option<jiff::Timestamp>,
+        /// Only up to events recorded before this instant
+        #[arg(long, value_name = "INSTANT")]
+        until: Option<jiff::Timestamp>,
+        /// A public key of the log to put in, in place of those of audit.keys; may be repeated
         #[arg(long, value_name = "KEY")]
         key: Vec<Verifier>,
         #[command(flatten)]
@@ -62,6 +86,11 @@ impl AuditCommand {
                     (Some(export), _) => verify(export, saved.as_deref(), &key),
                     (None, url) => verify_database(url, saved, key, settings.load()?).await,
                 }
+            }
+            Self::Export { dir, patient, from, until, key, settings } => {
+                let micros = |at: jiff::Timestamp| at.as_microsecond();
+                let wanted = Wanted { patient, from: from.map(micros), until: until.map(micros) };
+                export(&dir, &wanted, key, settings.load()?).await
             }
             Self::Proof { export, seq } => {
                 let proof = extract::proof(&Directory(export), seq)?;
@@ -131,6 +160,33 @@ async fn verify_database(
         println!("{} events wait for their place; nothing vouches for them yet.", verified.waiting);
     }
     conclude(&verified.report)
+}
+
+async fn export(dir: &Path, wanted: &Wanted, keys: Vec<Verifier>, config: Config) -> Result<(), Failure> {
+    let keys = public_keys(keys, &config)?;
+    let app = App::start(Arc::new(config), Clock::system()).await?;
+    // That the record leaves the house is on the record first.
+    app.recorder.record(vec![audit::record(&app, &taken(&app, wanted))?]).await?;
+    let exported = audit::export::export(&app.store, dir, wanted, &keys).await;
+    app.store.close().await;
+    let manifest = exported?;
+    println!("{}: {} events. Check it with: slotwright audit verify", dir.display(), manifest.events);
+    Ok(())
+}
+
+fn taken(app: &App, wanted: &Wanted) -> Event {
+    let actor = Actor { work: Some(super::BY), ..Actor::default() };
+    let scene = Scene {
+        address: None,
+        server: app.config.server.public_base_url.clone().unwrap_or_else(|| audit::keys::origin(&app.config)),
+        request_id: app.clock.new_id(),
+    };
+    let mut event = Event::new(Act::Export, actor, scene);
+    event.patient.clone_from(&wanted.patient);
+    for (name, at) in [("from", wanted.from), ("until", wanted.until)] {
+        event.details.extend(at.map(|at| (name, crate::clock::instant_text(at))));
+    }
+    event
 }
 
 /// The keys as they were given, or those that belong to the keys that sign here.

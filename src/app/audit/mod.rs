@@ -4,8 +4,10 @@
 //! before its answer leaves, together with what others wait to have recorded.
 
 mod describe;
+pub mod export;
 mod judge;
 pub mod keys;
+mod nodes;
 pub mod query;
 mod recorder;
 mod sequencer;

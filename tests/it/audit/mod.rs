@@ -1,6 +1,8 @@
 //! The audit log's proofs, against a second implementation of what the RFC and C2SP say.
 
 mod checkpoint;
+mod crash;
+mod database_export;
 mod export;
 mod query;
 mod recording;
