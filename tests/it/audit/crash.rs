@@ -4,11 +4,12 @@
 use crate::support::{Client, Database, Engine, ServerProcess, both_engines, clinic, pg, slotwright};
 use reqwest::Method;
 use serde_json::Value;
+use slotwright::clock::Clock;
 use slotwright::store::audit::event;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// How often servers are killed, unless `SLOTWRIGHT_CRASH_ROUNDS` says more.
@@ -100,7 +101,7 @@ both_engines! {
             Engine::Sqlite => 1,
             Engine::Postgres => 2,
         };
-        let mut state = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
+        let mut state = Clock::system().now() as u64 | 1;
         println!("seed {state}");
         let database = Database::create(engine).await;
         let mut servers: Vec<Option<ServerProcess>> = Vec::new();

@@ -120,7 +120,7 @@ impl Log {
 
     /// Bytes as a literal.
     fn bytes(&self, bytes: &[u8]) -> String {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         match self.database().engine {
             Engine::Sqlite => format!("X'{hex}'"),
             Engine::Postgres => format!("'\\x{hex}'::bytea"),
@@ -207,7 +207,7 @@ both_engines! {
             &["node 2/1, over leaves 4 to 7: is missing".to_owned()],
         ).await;
         log.is_found(
-            &[format!("INSERT INTO audit_node (level, idx, hash) VALUES (1, {}, {zeros})", size)],
+            &[format!("INSERT INTO audit_node (level, idx, hash) VALUES (1, {size}, {zeros})")],
             &[format!("node 1/{size}: is stored, but the log does not reach it")],
         ).await;
         log.is_found(
