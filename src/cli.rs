@@ -4,6 +4,7 @@ mod user;
 
 use crate::app::audit::Sequencer;
 use crate::app::{self, App};
+use crate::audit::act::Act;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fhir::registry::resource_type;
@@ -200,7 +201,17 @@ async fn serve(config: Config) -> Result<(), Failure> {
     tracing::info!("listening on {scheme}://{}/fhir", listener.local_addr()?);
     let sequencer = Sequencer::new(app.clone(), signers?);
     let worker = tokio::spawn(worker::run(app.clone(), sequencer));
-    let served = http::serve(app, listener, http::interrupted()).await;
+    app.note(app.event(Act::Started)).await?;
+    let stopping = {
+        let app = app.clone();
+        async move {
+            http::interrupted().await;
+            if let Err(error) = app.note(app.event(Act::Stopped)).await {
+                tracing::error!(%error, "that the server stops could not be put on the record");
+            }
+        }
+    };
+    let served = http::serve(app, listener, stopping).await;
     worker.abort();
     Ok(served?)
 }

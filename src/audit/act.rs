@@ -77,6 +77,10 @@ pub enum Act {
     SignIn,
     /// A person signed out.
     SignOut,
+    /// A person proved a first part of who they are, or went to a provider to prove it.
+    SignInBegun,
+    /// An application asked for access.
+    AccessRequested,
     /// A person let an application have access, or did not.
     Authorized,
     /// A consent decided about an access.
@@ -130,7 +134,9 @@ impl Act {
             | Self::TokenRevoked
             | Self::TokenInspected
             | Self::SignIn
+            | Self::SignInBegun
             | Self::SignOut
+            | Self::AccessRequested
             | Self::Authorized => dcm("110114"),
             Self::ConsentDecision
             | Self::EmergencyStarted
@@ -168,7 +174,9 @@ impl Act {
             Self::TokenRevoked => ours("token-revoked"),
             Self::TokenInspected => Code { system: IHE_EVENTS, code: "ITI-102" },
             Self::SignIn => dcm("110122"),
+            Self::SignInBegun => ours("sign-in-begun"),
             Self::SignOut => dcm("110123"),
+            Self::AccessRequested => ours("access-requested"),
             Self::Authorized => ours("authorized"),
             Self::ConsentDecision => Code { system: AUTHZ, code: "AuthZ-Consent" },
             Self::EmergencyStarted => dcm("110127"),

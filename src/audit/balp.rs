@@ -1,6 +1,6 @@
 //! An event as an R4 AuditEvent, after the patterns of IHE BALP 1.1.4.
 
-use super::act::{Code, DCM, Direction};
+use super::act::{Act, Code, DCM, Direction};
 use super::clean;
 use super::event::{Event, Person};
 use base64::Engine as _;
@@ -15,6 +15,7 @@ const OBJECTS: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 const REASONS: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 const SOURCES: &str = "http://terminology.hl7.org/CodeSystem/security-source-type";
+const USER_AGENTS: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes";
 /// Code system of our roles.
 pub const ROLES: &str = "https://slotwright.org/fhir/CodeSystem/role";
 /// What the `policy` of an agent begins with when it names a token.
@@ -38,6 +39,9 @@ pub fn audit_event(event: &Event, id: &str, recorded: &str) -> Value {
     put("outcome", json!(event.outcome.code()));
     if let Some(text) = event.outcome.description() {
         put("outcomeDesc", json!(clean::line(text)));
+    }
+    if let (Act::EmergencyStarted | Act::EmergencyEnded, Some(purpose)) = (event.act, &event.actor.purpose) {
+        put("purposeOfEvent", json!([concept(REASONS, purpose)]));
     }
     put("agent", agents(event));
     let observer = json!({ "display": "Slotwright", "identifier": { "value": event.scene.server } });
@@ -71,6 +75,9 @@ fn agents(event: &Event) -> Value {
         Direction::Out => ((DCM, "110152"), (DCM, "110153"), "IRCP"),
         Direction::Asked => ((DCM, "110153"), (DCM, "110152"), "IRCP"),
         Direction::Gone => ((DCM, "110150"), (CUSTODY, "custodian"), "AUT"),
+        Direction::None if event.act == Act::Token => {
+            ((DCM, "110150"), (USER_AGENTS, "AuthzOauthService"), "IRCP")
+        }
         Direction::None => ((DCM, "110150"), (DCM, "110152"), "IRCP"),
     };
     let actor = &event.actor;
@@ -142,10 +149,32 @@ fn rights(agent: &mut Map<String, Value>, event: &Event) {
     }
 }
 
+/// What a token was asked for with: IUA has one entity, so all that is told is in it.
+fn token_request(event: &Event, query: &str) -> Value {
+    let mut entity = json!({
+        "what": { "identifier": { "value": event.scene.request_id } },
+        "type": { "system": OBJECTS, "code": "2" },
+        "role": { "system": OBJECT_ROLES, "code": "24" },
+        "query": STANDARD.encode(query)
+    });
+    if let (Value::Object(entity), false) = (&mut entity, event.details.is_empty()) {
+        entity.insert("detail".to_owned(), details(event));
+    }
+    entity
+}
+
+fn details(event: &Event) -> Value {
+    let told = event.details.iter().filter(|(_, value)| !clean::line(value).trim().is_empty());
+    told.map(|(name, value)| json!({ "type": name, "valueString": clean::line(value) })).collect()
+}
+
 /// What it was about: data, the patient, the query, the request.
 fn entities(event: &Event) -> Vec<Value> {
     let kind = |code: &str| json!({ "system": OBJECTS, "code": code });
     let role = |code: &str| json!({ "system": OBJECT_ROLES, "code": code });
+    if let (Act::Token, Some(query)) = (event.act, &event.query) {
+        return vec![token_request(event, query)];
+    }
     let mut entities = Vec::new();
     for reference in &event.data {
         entities.push(json!({ "what": { "reference": reference }, "type": kind("2"), "role": role("4") }));
@@ -162,10 +191,7 @@ fn entities(event: &Event) -> Vec<Value> {
         }));
     }
     if !event.details.is_empty() {
-        let told = event.details.iter();
-        let details: Vec<Value> =
-            told.map(|(name, value)| json!({ "type": name, "valueString": clean::line(value) })).collect();
-        entities.push(json!({ "type": kind("4"), "detail": details }));
+        entities.push(json!({ "type": kind("4"), "detail": details(event) }));
     }
     entities.push(json!({
         "what": { "identifier": { "value": event.scene.request_id } },

@@ -38,6 +38,25 @@ impl Event {
             details: Vec::new(),
         }
     }
+
+    /// The same with one more detail.
+    #[must_use]
+    pub fn detail(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+
+    /// The same, about this patient.
+    #[must_use]
+    pub fn patient(self, id: impl Into<String>) -> Self {
+        Self { patient: Some(id.into()), ..self }
+    }
+
+    /// The same, not allowed.
+    #[must_use]
+    pub fn denied(self, told: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Denied(told.into()), ..self }
+    }
 }
 
 /// How it ended (R4 `audit-event-outcome`).

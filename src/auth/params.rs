@@ -13,6 +13,11 @@ impl Params {
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
+    /// The parameters as a form, in order.
+    pub fn form(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    }
+
     /// One parameter; none when it is absent, empty or repeated.
     pub fn only(&self, name: &str) -> Option<&str> {
         self.get(name).ok().flatten()

@@ -2,6 +2,7 @@
 
 use super::{BY, Failure, Settings};
 use crate::app::App;
+use crate::app::audit::Caller;
 use crate::app::oauth::clients::{self, Change, Invitation, NewClient};
 use crate::app::oauth::register::described;
 use crate::auth::client::{Client, ClientKeys, Proof};
@@ -265,7 +266,8 @@ fn keys(file: Option<&Path>, url: Option<String>) -> Result<Option<ClientKeys>, 
 }
 
 async fn open(settings: &Settings) -> Result<App, Failure> {
-    Ok(App::start(Arc::new(settings.load()?), Clock::system()).await?)
+    let app = App::start(Arc::new(settings.load()?), Clock::system()).await?;
+    Ok(app.called_by(Caller::of_work(BY)))
 }
 
 async fn switch(id: &str, settings: &Settings, on: bool) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use super::{BY, Failure, Settings};
 use crate::app::App;
 use crate::app::account::{self, NewAccount};
+use crate::app::audit::Caller;
 use crate::auth::principal::{Role, RoleGrant};
 use crate::clock::{Clock, Micros, instant_text};
 use clap::{Subcommand, ValueEnum};
@@ -140,6 +141,7 @@ impl UserCommand {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let config = self.settings().load()?;
         let app = App::start(Arc::new(config), Clock::system()).await?;
+        let app = app.called_by(Caller::of_work(BY));
         let done = self.carry_out(&app).await;
         app.store.close().await;
         done

@@ -1,6 +1,7 @@
 //! Around every request: its id, its span, its time, and an answer whatever happens.
 
 use super::cors::Cors;
+use super::trace::Traced;
 use super::{Shared, headers, peer, present};
 use crate::fhir::outcome::{Error, Kind};
 use crate::telemetry;
@@ -51,23 +52,39 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
         let (asked, path) = (request.method(), request.uri().path());
         let cors = Cors::of(asked, path, request.headers(), |origin| http.is_registered(origin)).await;
         let counted = http.limits.arrives(address, request.method(), request.uri().path());
-        let mut response = if let Err(refusal) = counted {
+        let traced = Traced::begin(&http, &request, &request_id, address);
+        let mut at_edge = false;
+        let mut too_many = false;
+        let response = if let Err(refusal) = counted {
+            too_many = true;
             *refusal
         } else if let Err(error) = acceptable(&request, http.app.config.server.url_limit.get()) {
+            at_edge = true;
             present::refusal(&error)
         } else if let Some(answer) = cors.preflight() {
             answer
         } else {
             request.extensions_mut().insert(arrival);
+            request.extensions_mut().insert(traced.caller());
             let work = AssertUnwindSafe(next.run(request)).catch_unwind();
             match tokio::time::timeout_at(deadline, work).await {
                 Ok(Ok(response)) => response,
-                Ok(Err(_)) => present::refusal(&Error::internal("a handler panicked")),
-                Err(_) => closing(present::refusal(&Error::new(
-                    Kind::Unavailable,
-                    "The request could not be completed in time; try again",
-                ))),
+                Ok(Err(_)) => {
+                    at_edge = true;
+                    present::refusal(&Error::internal("a handler panicked"))
+                }
+                Err(_) => {
+                    at_edge = true;
+                    closing(present::refusal(&Error::new(
+                        Kind::Unavailable,
+                        "The request could not be completed in time; try again",
+                    )))
+                }
             }
+        };
+        let mut response = match too_many {
+            true => traced.limited(&http, address, response).await,
+            false => traced.end(&http, response, at_edge).await,
         };
         let fields = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&request_id) {

@@ -8,7 +8,8 @@ use crate::app::audit::Asked;
 use crate::app::bearer::Bearer;
 use crate::app::{self, Answer, Context};
 use crate::audit::act::Act;
-use crate::audit::event::Scene;
+use crate::audit::clean;
+use crate::audit::event::{Event, Scene};
 use crate::auth::Access;
 use crate::auth::principal::Principal;
 use crate::fhir::interaction::{self, Incoming, Interaction};
@@ -171,6 +172,17 @@ impl Trail {
         };
         let line = format!("{} {}", parts.method, parts.uri);
         let principal = self.access.as_deref().map(Access::principal);
+        if let (Kind::TooManyRequests, Some(principal)) = (error.kind, principal) {
+            let actor = app::audit::actor(principal, &scene.server);
+            let subject = actor.person.as_ref().map(|person| person.subject.clone());
+            let key = format!(
+                "client {} {}",
+                actor.client.as_deref().unwrap_or_default(),
+                subject.unwrap_or_default()
+            );
+            let event = Event { query: Some(clean::query(&line)), ..Event::new(Act::Limited, actor, scene) };
+            return http.limited(key, event).await;
+        }
         app::audit::refused(&http.app, principal, scene, &line, error).await
     }
 }

@@ -1,5 +1,6 @@
 //! How many requests are taken: from an address, with a client's tokens, from a person.
 
+use super::refusals::Refusals;
 use super::{pages, present};
 use crate::auth::principal::{Principal, Who};
 use crate::clock::Clock;
@@ -27,6 +28,8 @@ pub(crate) struct Limits {
     sign_in: Limiter<u128>,
     client: Limiter<String>,
     user: Limiter<String>,
+    /// What was refused.
+    pub(super) refusals: Refusals,
 }
 
 impl Limits {
@@ -38,6 +41,7 @@ impl Limits {
             sign_in: Limiter::new(settings.sign_in, clock),
             client: Limiter::new(settings.client, clock),
             user: Limiter::new(settings.user, clock),
+            refusals: Refusals::default(),
         }
     }
 
@@ -154,7 +158,7 @@ impl Measure for Monotonic {
 }
 
 /// What counts as one address: of IPv6, all that one subscriber has.
-fn origin(address: IpAddr) -> u128 {
+pub(super) fn origin(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits() >> 64 << 64,

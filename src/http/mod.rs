@@ -17,12 +17,15 @@ mod pages;
 mod peer;
 mod prefer;
 mod present;
+mod refusals;
 mod scim;
 mod server;
 mod stream;
 pub mod tls;
+mod trace;
 
 pub use server::{bind, bind_loopback, interrupted, serve};
+pub use trace::{Trace, trace};
 
 use crate::app::App;
 use crate::fhir::openapi::Page;

@@ -67,11 +67,17 @@ pub async fn serve(
     };
     let tls = Tls::start(&config.tls)?;
     let (router, limits) = super::assemble(app.clone());
+    let recording = app.clone();
     let upkeep = tokio::spawn(async move {
         loop {
             tokio::time::sleep(UPKEEP).await;
             telemetry::upkeep();
             limits.forget_old();
+            for event in limits.refusals.due(recording.clock.instant()) {
+                if let Err(error) = recording.note(event).await {
+                    tracing::error!(%error, "refused requests could not be put on the record");
+                }
+            }
         }
     });
     let handle = Handle::new();

@@ -2,9 +2,10 @@
 
 use super::AccountError;
 use crate::app::App;
+use crate::audit::act::Act;
+use crate::store::StoreError;
 use crate::store::account as table;
 use crate::store::oauth::{client, grant};
-use crate::store::{Intent, StoreError};
 use std::collections::HashMap;
 
 /// An app with access.
@@ -47,7 +48,7 @@ pub async fn apps(app: &App, account: &str) -> Result<Vec<AuthorisedApp>, Accoun
 /// [`AccountError::Unknown`] when this account gave no such access.
 pub async fn revoke(app: &App, account: &str, id: &str) -> Result<(), AccountError> {
     let (account, id, now) = (account.to_owned(), id.to_owned(), app.clock.now());
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(app.event(Act::TokenRevoked).detail("grant", &id), move |tx| {
         let (account, id) = (account.clone(), id.clone());
         Box::pin(async move {
             let found = grant::find(tx, &id).await?.filter(|grant| grant.account == account);

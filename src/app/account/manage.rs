@@ -2,11 +2,12 @@
 
 use super::{AccountError, LONGEST_NAME, folded, password};
 use crate::app::App;
+use crate::audit::event::Event;
 use crate::auth::principal::{Role, RoleGrant};
 use crate::auth::totp::recovery_code;
+use crate::store::Tx;
 use crate::store::account::{self as table, Account, Grant};
 use crate::store::scim;
-use crate::store::{Intent, Tx};
 use secrecy::SecretString;
 
 /// Resources that can stand for a person who signs in.
@@ -98,8 +99,12 @@ pub async fn create(app: &App, new: NewAccount, by: &str) -> Result<Account, Acc
         totp_since_us: None,
         has_password: hash.is_some(),
     };
+    let mut event = app.administration("make an account", &account.id).detail("username", &account.username);
+    for role in &new.roles {
+        event = event.detail("role", role_text(role));
+    }
     let (stored, roles, by) = (account.clone(), new.roles, by.to_owned());
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(event, move |tx| {
         let (account, hash, roles, by) = (stored.clone(), hash.clone(), roles.clone(), by.clone());
         Box::pin(async move {
             if !table::insert(tx, &account, hash.as_deref()).await? {
@@ -113,6 +118,14 @@ pub async fn create(app: &App, new: NewAccount, by: &str) -> Result<Account, Acc
     });
     work.await?;
     Ok(account)
+}
+
+/// A role as the record tells it.
+fn role_text(role: &RoleGrant) -> String {
+    match &role.organization {
+        Some(organization) => format!("{} in Organization/{organization}", role.role.code()),
+        None => role.role.code().to_owned(),
+    }
 }
 
 /// Whether a folded text can be a username.
@@ -166,8 +179,8 @@ pub async fn list(app: &App, after: &str, limit: i64) -> Result<Vec<Account>, Ac
     Ok(table::list(&mut app.store.reader().await?, after, limit).await?)
 }
 
-/// Runs `work` on an account that exists.
-async fn on<F>(app: &App, id: &str, work: F) -> Result<(), AccountError>
+/// Runs `work` on an account that exists, and puts `event` on the record with it.
+async fn on<F>(app: &App, event: Event, id: &str, work: F) -> Result<(), AccountError>
 where
     F: for<'t> Fn(&'t mut Tx, String) -> futures_util::future::BoxFuture<'t, Result<(), AccountError>>
         + Send
@@ -176,7 +189,7 @@ where
         + 'static,
 {
     let (id, now) = (id.to_owned(), app.clock.now());
-    let write = app.store.write(Intent::Upsert, move |tx| {
+    let write = app.noting(event, move |tx| {
         let (id, work) = (id.clone(), work.clone());
         Box::pin(async move {
             table::by_id(tx, &id).await?.ok_or(AccountError::Unknown)?;
@@ -193,7 +206,7 @@ where
 /// [`AccountError::Unknown`], [`AccountError::Invalid`].
 pub async fn change(app: &App, id: &str, change: Change) -> Result<(), AccountError> {
     checked(&change.name, change.fhir_user.as_deref(), change.locale.as_deref())?;
-    on(app, id, move |tx, id| {
+    on(app, app.administration("change an account", id), id, move |tx, id| {
         let Change { name, fhir_user, locale } = change.clone();
         Box::pin(async move {
             Ok(table::update(tx, &id, name.trim(), fhir_user.as_deref(), locale.as_deref()).await?)
@@ -207,7 +220,7 @@ pub async fn change(app: &App, id: &str, change: Change) -> Result<(), AccountEr
 /// # Errors
 /// [`AccountError::Unknown`].
 pub async fn set_locale(app: &App, id: &str, locale: Option<String>) -> Result<(), AccountError> {
-    on(app, id, move |tx, id| {
+    on(app, app.administration("change the language", id), id, move |tx, id| {
         let locale = locale.clone();
         Box::pin(async move { Ok(table::set_locale(tx, &id, locale.as_deref()).await?) })
     })
@@ -220,7 +233,7 @@ pub async fn set_locale(app: &App, id: &str, locale: Option<String>) -> Result<(
 /// [`AccountError::Unknown`].
 pub async fn disable(app: &App, id: &str) -> Result<(), AccountError> {
     let now = app.clock.now();
-    on(app, id, move |tx, id| {
+    on(app, app.administration("disable an account", id), id, move |tx, id| {
         Box::pin(async move {
             table::disable(tx, &id, now).await?;
             // Whatever a provisioning source did: from now on it is an administrator's doing.
@@ -236,7 +249,8 @@ pub async fn disable(app: &App, id: &str) -> Result<(), AccountError> {
 /// # Errors
 /// [`AccountError::Unknown`].
 pub async fn enable(app: &App, id: &str) -> Result<(), AccountError> {
-    on(app, id, |tx, id| Box::pin(async move { Ok(table::enable(tx, &id).await?) })).await
+    let event = app.administration("enable an account", id);
+    on(app, event, id, |tx, id| Box::pin(async move { Ok(table::enable(tx, &id).await?) })).await
 }
 
 /// Sets a password without knowing the old one; the account's sessions end and its known browsers are
@@ -247,7 +261,7 @@ pub async fn enable(app: &App, id: &str) -> Result<(), AccountError> {
 pub async fn set_password(app: &App, id: &str, new: &SecretString) -> Result<(), AccountError> {
     let (account, _) = get(app, id).await?;
     let (hash, now) = (password::hashed(app, new, &account.username).await?, app.clock.now());
-    on(app, &account.id, move |tx, id| {
+    on(app, app.administration("set a password", &account.id), &account.id, move |tx, id| {
         let hash = hash.clone();
         Box::pin(async move {
             table::set_password(tx, &id, Some(&hash)).await?;
@@ -264,7 +278,8 @@ pub async fn set_password(app: &App, id: &str, new: &SecretString) -> Result<(),
 /// [`AccountError::Unknown`], [`AccountError::Invalid`].
 pub async fn give_role(app: &App, id: &str, role: &RoleGrant, by: &str) -> Result<(), AccountError> {
     let given = grant(id, role, app.clock.now(), by)?;
-    on(app, id, move |tx, _| {
+    let event = app.administration("give a role", id).detail("role", role_text(role));
+    on(app, event, id, move |tx, _| {
         let given = given.clone();
         Box::pin(async move { Ok(table::add_role(tx, &given).await.map(drop)?) })
     })
@@ -277,7 +292,8 @@ pub async fn give_role(app: &App, id: &str, role: &RoleGrant, by: &str) -> Resul
 /// [`AccountError::Unknown`].
 pub async fn take_role(app: &App, id: &str, role: &RoleGrant) -> Result<(), AccountError> {
     let (code, organization) = (role.role.code(), role.organization.clone().unwrap_or_default());
-    on(app, id, move |tx, id| {
+    let event = app.administration("take a role", id).detail("role", role_text(role));
+    on(app, event, id, move |tx, id| {
         let organization = organization.clone();
         Box::pin(async move { Ok(table::remove_role(tx, &id, code, &organization).await.map(drop)?) })
     })

@@ -35,6 +35,8 @@ pub(in crate::app) use sign_in::{AtProvider, by_provider};
 pub use sign_in::{NewSession, SignedIn, sign_in, verify_second_factor};
 
 use crate::app::App;
+use crate::audit::act::Act;
+use crate::audit::event::Actor;
 use crate::auth::lockout;
 use crate::auth::password::Weakness;
 use crate::clock::Micros;
@@ -93,6 +95,24 @@ impl AccountError {
     pub(in crate::app) fn broken(reason: impl std::fmt::Display) -> Self {
         Self::Store(StoreError::Other(reason.to_string()))
     }
+}
+
+/// Puts a sign-in that came to nothing on the record. What was typed as username is not: it may be a password.
+async fn note_failure<T>(
+    app: &App,
+    method: &'static str,
+    account: Option<&str>,
+    done: Result<T, AccountError>,
+) -> Result<T, AccountError> {
+    match &done {
+        Err(AccountError::Store(_)) | Ok(_) => {}
+        Err(error) => {
+            let mut event = app.event(Act::SignIn).detail("method", method).denied(error.to_string());
+            event.actor = account.map_or_else(Actor::default, |id| app.caller.account(id, None, None));
+            app.note(event).await?;
+        }
+    }
+    done
 }
 
 /// A username as it is stored and compared: two that look alike to a reader are one.

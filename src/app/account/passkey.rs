@@ -5,7 +5,7 @@
 //! provider must not stay when the provider lets them go.
 
 use super::sign_in::{by_passkey, may_sign_in_here};
-use super::{AccountError, Live, NewSession, Origin, fresh};
+use super::{AccountError, Live, NewSession, Origin, fresh, note_failure};
 use crate::app::App;
 use crate::auth::secret::fingerprint;
 use crate::clock::Micros;
@@ -102,13 +102,14 @@ pub async fn can_complete(app: &App, step: &str) -> Result<bool, AccountError> {
 /// [`AccountError::Unknown`] when the account has no such one.
 pub async fn remove_passkey(app: &App, account: &str, id: &str) -> Result<(), AccountError> {
     let (account, id) = (account.to_owned(), id.to_owned());
-    let work = app.store.write(Intent::Upsert, move |tx| {
-        let (account, id) = (account.clone(), id.clone());
-        Box::pin(async move {
-            let removed = table::remove_passkey(tx, &id, &account).await?;
-            if removed { Ok(()) } else { Err(AccountError::Unknown) }
-        })
-    });
+    let work =
+        app.noting(app.administration("remove a passkey", &account).detail("passkey", &id), move |tx| {
+            let (account, id) = (account.clone(), id.clone());
+            Box::pin(async move {
+                let removed = table::remove_passkey(tx, &id, &account).await?;
+                if removed { Ok(()) } else { Err(AccountError::Unknown) }
+            })
+        });
     work.await
 }
 
@@ -181,13 +182,16 @@ pub async fn finish_registration(
         made_us: app.clock.now(),
         last_used_us: None,
     };
-    let work = app.store.write(Intent::Upsert, move |tx| {
-        let new = new.clone();
-        Box::pin(async move {
-            let inserted = table::insert_passkey(tx, &new).await?;
-            if inserted { Ok(()) } else { Err(AccountError::Taken) }
-        })
-    });
+    let work = app.noting(
+        app.administration("register a passkey", &new.account).detail("passkey", &new.name),
+        move |tx| {
+            let new = new.clone();
+            Box::pin(async move {
+                let inserted = table::insert_passkey(tx, &new).await?;
+                if inserted { Ok(()) } else { Err(AccountError::Taken) }
+            })
+        },
+    );
     work.await
 }
 
@@ -212,6 +216,18 @@ pub async fn sign_in_by_passkey(
     origin: &Origin,
     old: Option<&str>,
 ) -> Result<NewSession, AccountError> {
+    let mut whose = None;
+    let done = by_passkey_alone(app, response, origin, old, &mut whose).await;
+    note_failure(app, "passkey", whose.as_deref(), done).await
+}
+
+async fn by_passkey_alone(
+    app: &App,
+    response: Response<'_>,
+    origin: &Origin,
+    old: Option<&str>,
+    whose: &mut Option<String>,
+) -> Result<NewSession, AccountError> {
     let site = relying_party(response.site)?;
     let (_, state) = take(app, SIGN_IN, response.cookie).await?;
     let state: DiscoverableAuthentication = stored(&state)?;
@@ -224,6 +240,7 @@ pub async fn sign_in_by_passkey(
     if table::account_of_handle(&mut reader, &handle.to_string()).await?.as_ref() != Some(&found.account) {
         return Err(AccountError::Wrong);
     }
+    *whose = Some(found.account.clone());
     let account = table::by_id(&mut reader, &found.account).await?.ok_or(AccountError::Wrong)?;
     let may = may_use(app, &mut reader, &account).await?;
     drop(reader);
@@ -267,11 +284,25 @@ pub async fn finish_passkey_step(
     origin: &Origin,
     old: Option<&str>,
 ) -> Result<NewSession, AccountError> {
+    let mut whose = None;
+    let done = completed(app, step, response, origin, old, &mut whose).await;
+    note_failure(app, "passkey", whose.as_deref(), done).await
+}
+
+async fn completed(
+    app: &App,
+    step: &str,
+    response: Response<'_>,
+    origin: &Origin,
+    old: Option<&str>,
+    whose: &mut Option<String>,
+) -> Result<NewSession, AccountError> {
     let site = relying_party(response.site)?;
     let (account, state) = take(app, SECOND_FACTOR, response.cookie).await?;
     let (step, now) = (fingerprint(step), app.clock.now());
     let mut reader = app.store.reader().await?;
     let half = table::step(&mut reader, &step, now).await?.ok_or(AccountError::Lapsed)?;
+    *whose = Some(half.account.clone());
     if account.as_ref() != Some(&half.account) {
         return Err(AccountError::Lapsed);
     }

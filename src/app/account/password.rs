@@ -3,7 +3,6 @@
 use super::{AccountError, Live, Origin, attempt};
 use crate::app::App;
 use crate::auth::password;
-use crate::store::Intent;
 use crate::store::account as table;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
@@ -67,7 +66,7 @@ pub async fn change(
     }
     let hash = hashed(app, new, &account.username).await?;
     let (id, session, now) = (account.id.clone(), live.session.hash.clone(), app.clock.now());
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(app.administration("change the own password", &id), move |tx| {
         let (id, session, hash, attempt) = (id.clone(), session.clone(), hash.clone(), attempt.clone());
         Box::pin(async move {
             attempt.succeeded(tx).await?;

@@ -7,8 +7,8 @@ use crate::app::App;
 use crate::auth::principal::RoleGrant;
 use crate::auth::secret::fingerprint;
 use crate::clock::Micros;
+use crate::store::Tx;
 use crate::store::account::{self as table, Account};
-use crate::store::{Intent, Tx};
 use std::sync::Arc;
 
 /// Whom a provider vouches for, and what its claims give.
@@ -59,7 +59,9 @@ pub(in crate::app) async fn arrive(app: &App, vouched: Vouched) -> Result<Arrive
 async fn once(app: &App, vouched: &Arc<Vouched>) -> Result<Arrived, AccountError> {
     let (now, new_id) = (app.clock.now(), app.clock.new_id());
     let vouched = Arc::clone(vouched);
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let event = app.administration("take over what a provider vouches for", &vouched.subject);
+    let event = event.detail("issuer", &vouched.issuer);
+    let work = app.noting(event, move |tx| {
         let (vouched, new_id) = (Arc::clone(&vouched), new_id.clone());
         Box::pin(async move {
             let Some(id) = table::identity(tx, &vouched.issuer, &vouched.subject).await? else {

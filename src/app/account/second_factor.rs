@@ -68,7 +68,7 @@ pub async fn confirm(
     let codes = fresh_codes(app)?;
     let (id, session) = (account.id.clone(), live.session.hash.clone());
     let hashes: Vec<String> = codes.iter().map(|code| recovery_fingerprint(&id, code)).collect();
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(app.administration("set up an authenticator app", &id), move |tx| {
         let (id, session, secret) = (id.clone(), session.clone(), secret.clone());
         let (hashes, attempt) = (hashes.clone(), attempt.clone());
         Box::pin(async move {
@@ -90,7 +90,7 @@ pub async fn confirm(
 /// When the database fails.
 pub async fn remove(app: &App, account: &str) -> Result<(), AccountError> {
     let id = account.to_owned();
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(app.administration("leave the authenticator app", account), move |tx| {
         let id = id.clone();
         Box::pin(async move {
             table::set_totp(tx, &id, None, None, 0).await?;
@@ -108,7 +108,7 @@ pub async fn renew_recovery_codes(app: &App, live: &Live) -> Result<Vec<String>,
     let codes = fresh_codes(app)?;
     let id = live.account.id.clone();
     let hashes: Vec<String> = codes.iter().map(|code| recovery_fingerprint(&id, code)).collect();
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(app.administration("make new recovery codes", &live.account.id), move |tx| {
         let (id, hashes) = (id.clone(), hashes.clone());
         Box::pin(async move { Ok::<_, AccountError>(table::keep_recovery_codes(tx, &id, &hashes).await?) })
     });

@@ -2,6 +2,7 @@
 
 use super::AccountError;
 use crate::app::App;
+use crate::audit::act::Act;
 use crate::auth::emergency::Emergency;
 use crate::auth::principal::{Principal, Role, RoleGrant, Who};
 use crate::auth::secret::fingerprint;
@@ -102,7 +103,7 @@ pub(in crate::app) fn role_grant(grant: &Grant) -> Option<RoleGrant> {
 /// When the database fails.
 pub async fn sign_out(app: &App, cookie: &str) -> Result<(), AccountError> {
     let (hash, now) = (fingerprint(cookie), app.clock.now());
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(app.event(Act::SignOut), move |tx| {
         let hash = hash.clone();
         Box::pin(async move { Ok::<_, AccountError>(table::end(tx, &hash, now).await?) })
     });

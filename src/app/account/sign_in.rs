@@ -2,13 +2,14 @@
 
 use super::apps::follow_session;
 use super::session::micros;
-use super::{AccountError, Origin, STEP, attempt, folded, fresh, password};
+use super::{AccountError, Origin, STEP, attempt, folded, fresh, note_failure, password};
 use crate::app::App;
+use crate::audit::act::Act;
 use crate::auth::principal::Role;
 use crate::auth::secret::{derived, fingerprint};
 use crate::auth::totp::{Authenticator, folded_recovery_code};
+use crate::store::Tx;
 use crate::store::account::{self as table, Account, Session, Step, StoredPasskey};
-use crate::store::{Intent, Tx};
 use attempt::Attempt;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -47,10 +48,26 @@ pub async fn sign_in(
     origin: &Origin,
     old: Option<&str>,
 ) -> Result<SignedIn, AccountError> {
+    let mut whose = None;
+    let done = by_password(app, username, password, origin, old, &mut whose).await;
+    note_failure(app, "password", whose.as_deref(), done).await
+}
+
+async fn by_password(
+    app: &App,
+    username: &str,
+    password: &SecretString,
+    origin: &Origin,
+    old: Option<&str>,
+    whose: &mut Option<String>,
+) -> Result<SignedIn, AccountError> {
     let username = folded(username);
-    let attempt = attempt::begin(app, "password", &username, origin).await?;
     let mut reader = app.store.reader().await?;
     let account = table::by_username(&mut reader, &username).await?;
+    drop(reader);
+    *whose = account.as_ref().map(|account| account.id.clone());
+    let attempt = attempt::begin(app, "password", &username, origin).await?;
+    let mut reader = app.store.reader().await?;
     // The same statements for an account that does not exist.
     let id = account.as_ref().map_or("", |account| account.id.as_str());
     let known = table::credentials(&mut reader, id).await?;
@@ -89,8 +106,10 @@ async fn half_way(
 ) -> Result<SignedIn, AccountError> {
     let cookie = fresh(app)?;
     let (hash, expires) = (fingerprint(&cookie), app.clock.now() + STEP);
+    let mut event = app.event(Act::SignInBegun);
+    event.actor = app.caller.account(&account.id, account.fhir_user.as_deref(), None);
     let step = Step { account: account.id.clone(), provider };
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(event, move |tx| {
         let (hash, step, attempt) = (hash.clone(), step.clone(), attempt.clone());
         Box::pin(async move {
             if let Some(attempt) = attempt {
@@ -164,10 +183,24 @@ pub async fn verify_second_factor(
     origin: &Origin,
     old: Option<&str>,
 ) -> Result<NewSession, AccountError> {
+    let mut whose = None;
+    let done = by_code(app, step, code, origin, old, &mut whose).await;
+    note_failure(app, "code", whose.as_deref(), done).await
+}
+
+async fn by_code(
+    app: &App,
+    step: &str,
+    code: &SecretString,
+    origin: &Origin,
+    old: Option<&str>,
+    whose: &mut Option<String>,
+) -> Result<NewSession, AccountError> {
     let (step, now) = (fingerprint(step), app.clock.now());
     let mut reader = app.store.reader().await?;
     let half = table::step(&mut reader, &step, now).await?.ok_or(AccountError::Lapsed)?;
     let id = half.account;
+    *whose = Some(id.clone());
     let account = table::by_id(&mut reader, &id).await?;
     let account = account.filter(|account| account.disabled_us.is_none()).ok_or(AccountError::Lapsed)?;
     let known = table::credentials(&mut reader, &id).await?;
@@ -216,6 +249,17 @@ impl Shown {
 }
 
 impl Proof {
+    /// As the record calls it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Totp { .. } => "authenticator app",
+            Self::Recovery { .. } => "recovery code",
+            Self::Passkey { .. } => "passkey",
+            Self::Provider => "provider",
+        }
+    }
+
     /// Uses up what works only once.
     async fn spend(&self, tx: &mut Tx, account: &str, now: i64) -> Result<(), AccountError> {
         let (step, spent) = match self {
@@ -268,9 +312,11 @@ async fn start(
     };
     let fresh_device = fresh(app)?;
     let device_hash = origin.device_hash();
+    let mut event = app.event(Act::SignIn).detail("method", proof.name());
+    event.actor = app.caller.account(&account.id, account.fhir_user.as_deref(), None);
     let (stored, old) = (session.clone(), old.map(fingerprint));
     let (new_device, username) = (derived(&fresh_device, "device"), account.username.clone());
-    let work = app.store.write(Intent::Upsert, move |tx| {
+    let work = app.noting(event, move |tx| {
         let (session, attempt, proof, old) = (stored.clone(), attempt.clone(), proof.clone(), old.clone());
         let (device_hash, new_device, username) = (device_hash.clone(), new_device.clone(), username.clone());
         Box::pin(async move {

@@ -3,6 +3,7 @@
 //! What a transaction writes is recorded in that transaction. Everything else, reads and refusals, is recorded
 //! before its answer leaves, together with what others wait to have recorded.
 
+mod caller;
 mod describe;
 pub mod export;
 mod judge;
@@ -13,6 +14,7 @@ mod recorder;
 mod sequencer;
 pub mod verify;
 
+pub use caller::Caller;
 pub use describe::{Asked, actor, conclude, refused, scene, written};
 pub use recorder::Recorder;
 pub use sequencer::Sequencer;

@@ -5,6 +5,7 @@ use crate::app::account::attempt::{self, Attempt};
 use crate::app::account::password;
 use crate::app::account::{AccountError, Live, Origin, principal, recovery_fingerprint, role_grant};
 use crate::app::{App, notices, search};
+use crate::audit::act::Act as AuditAct;
 use crate::auth::access::Access;
 use crate::auth::emergency::{Emergency, LONGEST_MINUTES, Purpose, reason};
 use crate::auth::principal::{Role, RoleGrant};
@@ -80,6 +81,7 @@ pub async fn declare(
         until: now + Micros::from(minutes) * MINUTE,
     };
     let (app_, account, id) = (app.clone(), live.account.id.clone(), emergency.id.clone());
+    let named = declaration.patient.clone();
     let shared = std::sync::Arc::new((live.clone(), declaration, why, emergency));
     let work = app.store.write(Intent::Upsert, move |tx| {
         let (app, shared) = (app_.clone(), shared.clone());
@@ -103,17 +105,26 @@ pub async fn declare(
             table::lock(tx, account).await?;
             table::supersede(tx, account, now).await?;
             table::insert(tx, &emergency, account, why, now).await?;
+            let mut event = app.event(AuditAct::EmergencyStarted).patient(&emergency.patient);
+            event.actor.purpose = Some(emergency.purpose.code().to_owned());
+            event = event.detail("reason", why).detail("emergency", &emergency.id);
+            app.note_in(tx, event).await?;
             notices::of_emergency(tx, &app, &emergency.id, &declaration.base, now).await?;
             Ok::<_, EmergencyError>(Outcome::Declared(emergency))
         })
     });
     match work.await? {
         Outcome::Declared(emergency) => {
+            app.caller.noted();
             let purpose = emergency.purpose.code();
             tracing::warn!(emergency = id, account, purpose, "an emergency was declared");
             Ok(emergency)
         }
-        Outcome::Refused(error) => Err(error),
+        Outcome::Refused(error) => {
+            let event = app.event(AuditAct::EmergencyStarted).detail("named", named);
+            app.note(event.denied(error.to_string())).await?;
+            Err(error)
+        }
     }
 }
 
@@ -135,11 +146,28 @@ pub async fn running(app: &App, account: &str) -> Result<Option<Emergency>, Stor
 /// When the database fails.
 pub async fn end(app: &App, live: &Live) -> Result<bool, EmergencyError> {
     let (account, now) = (live.account.id.clone(), app.clock.now());
+    let mut event = app.event(AuditAct::EmergencyEnded);
+    if let Some(running) = &live.emergency {
+        event = event.patient(&running.patient).detail("emergency", &running.id);
+        event.actor.purpose = Some(running.purpose.code().to_owned());
+    }
+    let shared = std::sync::Arc::new((account, app.clone(), event));
     let work = app.store.write(Intent::Upsert, move |tx| {
-        let account = account.clone();
-        Box::pin(async move { Ok::<_, EmergencyError>(table::end_early(tx, &account, now).await?) })
+        let shared = shared.clone();
+        Box::pin(async move {
+            let (account, app, event) = shared.as_ref();
+            let ended = table::end_early(tx, account, now).await?;
+            if ended {
+                app.note_in(tx, event.clone()).await?;
+            }
+            Ok::<_, EmergencyError>(ended)
+        })
     });
-    work.await
+    let ended = work.await?;
+    if ended {
+        app.caller.noted();
+    }
+    Ok(ended)
 }
 
 /// Whether somebody without a password, who can't be asked for it, has to sign in by their own means first.

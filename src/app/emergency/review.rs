@@ -2,6 +2,7 @@
 
 use super::{Declared, EmergencyError};
 use crate::app::App;
+use crate::audit::act::Act;
 use crate::auth::emergency::{Finding, LONGEST_NOTE, cleaned};
 use crate::clock::Micros;
 use crate::store::Intent;
@@ -91,9 +92,9 @@ pub async fn judge(
     note: &str,
 ) -> Result<Declared, EmergencyError> {
     let note: String = cleaned(note).chars().take(LONGEST_NOTE).collect();
-    let (now, id, reviewer) = (app.clock.now(), id.to_owned(), reviewer.to_owned());
+    let (now, id, reviewer, app_) = (app.clock.now(), id.to_owned(), reviewer.to_owned(), app.clone());
     let work = app.store.write(Intent::Upsert, move |tx| {
-        let (id, reviewer, note) = (id.clone(), reviewer.clone(), note.clone());
+        let (id, reviewer, note, app_) = (id.clone(), reviewer.clone(), note.clone(), app_.clone());
         Box::pin(async move {
             let declared = table::find(tx, &id).await?.ok_or(EmergencyError::Unknown)?;
             match state(&declared, now) {
@@ -107,8 +108,15 @@ pub async fn judge(
             if !table::review(tx, &id, &reviewer, finding.code(), &note, now).await? {
                 return Err(EmergencyError::Unknown);
             }
-            table::find(tx, &id).await?.ok_or(EmergencyError::Unknown)
+            let reviewed = table::find(tx, &id).await?.ok_or(EmergencyError::Unknown)?;
+            let event = app_.event(Act::Review).patient(&reviewed.patient);
+            let event =
+                event.detail("emergency", &id).detail("finding", finding.code()).detail("note", &note);
+            app_.note_in(tx, event).await?;
+            Ok(reviewed)
         })
     });
-    work.await
+    let reviewed = work.await?;
+    app.caller.noted();
+    Ok(reviewed)
 }

@@ -2,6 +2,7 @@
 
 use super::tokens::{self, Issued, Subject};
 use crate::app::{App, emergency};
+use crate::audit::event::Actor;
 use crate::auth::client::Client;
 use crate::auth::error::OAuthError;
 use crate::auth::launch::Launch;
@@ -38,6 +39,8 @@ pub(super) async fn of_grant(
         emergency: emergency::running(app, &grant.account).await?,
     };
     let issued = tokens::issue(app, &grant.base, subject, app.config.auth.access_lifetime).await?;
+    let whole = app.caller.account(&grant.account, fhir_user.as_deref(), Some(&grant.client));
+    app.caller.is(Actor { token: Some(issued.claims.jti.clone()), ..whole });
     let mut answer = basic(&issued);
     answer.extend(context(grant));
     if let Some(refresh) = refresh {
@@ -71,6 +74,8 @@ pub(super) async fn of_client(
     let subject =
         Subject { subject: client.id.clone(), client: client.id.clone(), scope, ..Subject::default() };
     let issued = tokens::issue(app, base, subject, app.config.auth.system_lifetime).await?;
+    let token = Some(issued.claims.jti.clone());
+    app.caller.is(Actor { client: Some(client.id.clone()), token, ..Actor::default() });
     Ok(basic(&issued))
 }
 

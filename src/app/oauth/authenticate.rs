@@ -32,6 +32,12 @@ pub async fn authenticate(
     audiences: &[String],
     credentials: &Credentials,
 ) -> Result<Client, OAuthError> {
+    let client = proved(app, audiences, credentials).await?;
+    app.caller.is_client(&client.id);
+    Ok(client)
+}
+
+async fn proved(app: &App, audiences: &[String], credentials: &Credentials) -> Result<Client, OAuthError> {
     match credentials {
         Credentials::Nothing => Err(invalid("client_id is missing")),
         Credentials::Public(id) => public(app, id).await,

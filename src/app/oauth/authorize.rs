@@ -9,6 +9,7 @@
 
 use super::pending::{grantable, refusal_to};
 use crate::app::App;
+use crate::audit::act::Act;
 use crate::auth::client::Client;
 use crate::auth::error::{Code, OAuthError};
 use crate::auth::launch::Launch;
@@ -16,7 +17,6 @@ use crate::auth::params::Params;
 use crate::auth::scope::{LONGEST, Scope, Scopes};
 use crate::auth::{pkce, secret};
 use crate::clock::Micros;
-use crate::store::Intent;
 use crate::store::oauth::request::Request;
 use crate::store::oauth::{client, request};
 use std::sync::Arc;
@@ -65,6 +65,9 @@ pub async fn begin(app: &App, bases: &[String], params: &Params) -> Result<Begun
         Ok(begun) => Ok(begun),
         Err(error) if matches!(error.code, Code::ServerError | Code::TemporarilyUnavailable) => Err(error),
         Err(error) => {
+            let mut event = app.event(Act::AccessRequested);
+            event.actor.client = Some(client.id.clone());
+            app.note(event.denied(format!("{}: {}", error.code.text(), error.description))).await?;
             let state = params.only("state").filter(|state| state.len() <= LONGEST_STATE);
             Ok(Begun::Refused(refusal_to(redirect_uri, error.code, error.description, state)))
         }
@@ -84,8 +87,10 @@ async fn keep(
     request.id = secret::written(&drawn);
     let begun = Begun::Waits { id: request.id.clone(), base: request.base.clone() };
     let launch = params.get("launch")?.map(secret::fingerprint);
+    let mut asked = app.event(Act::AccessRequested).detail("scope", &request.scope);
+    asked.actor.client = Some(client.id.clone());
     let shared = Arc::new((request, launch));
-    let kept = app.store.write(Intent::Upsert, move |tx| {
+    let kept = app.noting(asked, move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (request, launch) = shared.as_ref();

@@ -6,10 +6,10 @@ use crate::auth::error::{Code, OAuthError};
 use crate::auth::scope::{Level, Scopes};
 use crate::auth::{assertion, secret};
 use crate::clock::Micros;
+use crate::store::StoreError;
 use crate::store::oauth::client;
 use crate::store::oauth::grant;
 use crate::store::oauth::invitation;
-use crate::store::{Intent, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,7 +196,7 @@ pub async fn create(
     let (client, secret) = made(app, new)?;
     let hash = secret.as_ref().map(|secret| secret::fingerprint(secret.expose_secret()));
     let (now, shared) = (app.clock.now(), Arc::new((client.clone(), hash, by.to_owned())));
-    let added = app.store.write(Intent::Upsert, move |tx| {
+    let added = app.noting(app.administration("register a client", &client.id), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (client, hash, by) = shared.as_ref();
@@ -218,8 +218,9 @@ pub async fn create(
 /// # Errors
 /// When the database fails.
 pub async fn add(app: &App, client: Client, created_by: &str) -> Result<bool, StoreError> {
+    let event = app.administration("register a client", &client.id);
     let (now, shared) = (app.clock.now(), Arc::new((client, created_by.to_owned())));
-    let added = app.store.write(Intent::Upsert, move |tx| {
+    let added = app.noting(event, move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move { client::insert(tx, &shared.0, &shared.1, now).await })
     });
@@ -248,7 +249,7 @@ pub async fn all(app: &App) -> Result<Vec<Client>, StoreError> {
 /// What is wrong with it; [`Code::InvalidClient`] when it is not known.
 pub async fn change(app: &App, id: &str, change: Change, by: &str) -> Result<Client, OAuthError> {
     let (now, shared) = (app.clock.now(), Arc::new((id.to_owned(), change, by.to_owned(), app.clone())));
-    let changed = app.store.write(Intent::Upsert, move |tx| {
+    let changed = app.noting(app.administration("change a client", id), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (id, change, by, app) = shared.as_ref();
@@ -291,13 +292,20 @@ fn unknown() -> OAuthError {
 /// When the database fails.
 pub async fn switch(app: &App, id: &str, on: bool, by: &str) -> Result<bool, StoreError> {
     let (now, shared) = (app.clock.now(), Arc::new((id.to_owned(), by.to_owned())));
-    let switched = app.store.write(Intent::Upsert, move |tx| {
-        let shared = Arc::clone(&shared);
-        Box::pin(async move {
-            let (id, by) = shared.as_ref();
-            if on { client::enable(tx, id, by, now).await } else { client::disable(tx, id, by, now).await }
-        })
-    });
+    let switched = app.noting(
+        app.administration(if on { "enable a client" } else { "disable a client" }, id),
+        move |tx| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (id, by) = shared.as_ref();
+                if on {
+                    client::enable(tx, id, by, now).await
+                } else {
+                    client::disable(tx, id, by, now).await
+                }
+            })
+        },
+    );
     switched.await
 }
 
@@ -321,7 +329,7 @@ pub async fn renew_secret(
     let now = app.clock.now();
     let until = now.saturating_add(Micros::try_from(overlap.as_micros()).unwrap_or(Micros::MAX));
     let shared = Arc::new((id.to_owned(), secret::fingerprint(secret.expose_secret()), by.to_owned()));
-    let added = app.store.write(Intent::Upsert, move |tx| {
+    let added = app.noting(app.administration("give a client a new secret", id), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (id, hash, by) = shared.as_ref();
@@ -356,8 +364,9 @@ pub async fn invite(
     let now = app.clock.now();
     let until = now.saturating_add(Micros::try_from(lifetime.as_micros()).unwrap_or(Micros::MAX));
     let hash = secret::fingerprint(token.expose_secret());
+    let scope = invitation.scope.clone();
     let shared = Arc::new((hash, invitation, by.to_owned()));
-    let kept = app.store.write(Intent::Upsert, move |tx| {
+    let kept = app.noting(app.administration("make an invitation", "").detail("scope", &scope), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (hash, invitation, by) = shared.as_ref();

@@ -4,6 +4,9 @@ use super::answer::{self, Answer};
 use super::authenticate::{Credentials, authenticate, bearer_of_refresh};
 use super::pending::is_served;
 use crate::app::App;
+use crate::audit::act::Act;
+use crate::audit::clean;
+use crate::audit::event::Outcome;
 use crate::auth::client::{Client, Proof};
 use crate::auth::error::{Code, OAuthError};
 use crate::auth::params::Params;
@@ -21,8 +24,30 @@ use std::sync::Arc;
 /// one that it was asked under; `audiences` are what an assertion may be for.
 ///
 /// # Errors
-/// RFC 6749 §5.2.
+/// RFC 6749 §5.2; `temporarily_unavailable` when it can't be put on the record.
 pub async fn exchange(
+    app: &App,
+    bases: &[String],
+    audiences: &[String],
+    params: &Params,
+    credentials: Result<Credentials, OAuthError>,
+) -> Result<Answer, OAuthError> {
+    let done = exchanged(app, bases, audiences, params, credentials).await;
+    let mut event = app.event(Act::Token);
+    event.query = Some(clean::oauth(&format!("POST /oauth/token?{}", params.form())));
+    if let Err(error) = &done {
+        event = event.detail("client", params.only("client_id").unwrap_or_default());
+        let told = format!("{}: {}", error.code.text(), error.description);
+        event.outcome = match error.code.status() {
+            status @ 500.. => Outcome::of_status(status, told),
+            _ => Outcome::Denied(told),
+        };
+    }
+    app.note(event).await?;
+    done
+}
+
+async fn exchanged(
     app: &App,
     bases: &[String],
     audiences: &[String],

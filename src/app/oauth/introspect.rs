@@ -3,6 +3,8 @@
 use super::answer::{self, Answer};
 use super::tokens;
 use crate::app::App;
+use crate::audit::act::Act;
+use crate::audit::event::Actor;
 use crate::auth::client::Client;
 use crate::auth::error::{Code, OAuthError};
 use crate::auth::secret;
@@ -50,6 +52,11 @@ pub async fn permitted(
     })?;
     let found = client::find(&mut app.store.reader().await?, &claims.client_id).await?;
     let allowed = found.filter(|client| claims.grant.is_none() && client.system && allows(client));
+    app.caller.is(Actor {
+        client: Some(claims.client_id.clone()),
+        token: Some(claims.jti.clone()),
+        ..Actor::default()
+    });
     allowed.ok_or_else(|| OAuthError::new(Code::InsufficientScope, "the client may not do this"))
 }
 
@@ -71,6 +78,17 @@ pub async fn introspect(
         Asker::OfAll => true,
         Asker::OfOwn(own) => own == client,
     });
+    let about = |name: &str| {
+        let value = told.as_ref().and_then(|(_, answer)| answer.get(name)).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let event = app
+        .event(Act::TokenInspected)
+        .detail("active", told.is_some().to_string())
+        .detail("jti", about("jti"))
+        .detail("client", about("client_id"))
+        .detail("subject", about("sub"));
+    app.note(event).await?;
     Ok(told.map_or_else(|| Map::from_iter([("active".to_owned(), false.into())]), |(_, answer)| answer))
 }
 

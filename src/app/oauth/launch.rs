@@ -6,8 +6,8 @@ use crate::auth::error::{Code, OAuthError};
 use crate::auth::launch::Launch;
 use crate::auth::secret;
 use crate::clock::Micros;
+use crate::store::account;
 use crate::store::oauth::{client, request};
-use crate::store::{Intent, account};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -75,24 +75,25 @@ pub async fn make(
     let drawn = app.clock.random_bytes::<32>().map_err(|error| OAuthError::internal(error.to_string()))?;
     let value = secret::written(&drawn);
     let expires_us: Micros = app.clock.now() + LIFETIME * 1_000_000;
+    let mut event = app.administration("make a launch context", &wanted.client);
+    event.patient.clone_from(&wanted.context.patient);
     let kept = Arc::new((secret::fingerprint(&value), wanted, account, by.id.clone()));
-    app.store
-        .write(Intent::Upsert, move |tx| {
-            let kept = Arc::clone(&kept);
-            Box::pin(async move {
-                let (hash, wanted, account, by) = kept.as_ref();
-                let launch = request::NewLaunch {
-                    hash,
-                    client: &wanted.client,
-                    account: account.as_deref(),
-                    context: &wanted.context,
-                    made_by: by,
-                    expires_us,
-                };
-                Ok::<_, OAuthError>(request::insert_launch(tx, launch).await?)
-            })
+    app.noting(event, move |tx| {
+        let kept = Arc::clone(&kept);
+        Box::pin(async move {
+            let (hash, wanted, account, by) = kept.as_ref();
+            let launch = request::NewLaunch {
+                hash,
+                client: &wanted.client,
+                account: account.as_deref(),
+                context: &wanted.context,
+                made_by: by,
+                expires_us,
+            };
+            Ok::<_, OAuthError>(request::insert_launch(tx, launch).await?)
         })
-        .await?;
+    })
+    .await?;
     let mut answer = Map::new();
     let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
     put("launch", value.as_str().into());

@@ -1,6 +1,8 @@
 //! An authorization request while a person decides: what the pages show, and what their decision becomes.
 
 use crate::app::App;
+use crate::audit::act::Act;
+use crate::audit::event::Event;
 use crate::auth::client::Client;
 use crate::auth::error::Code;
 use crate::auth::launch::Launch;
@@ -84,11 +86,11 @@ pub async fn approve(app: &App, id: &str, approval: Approval) -> Result<Option<S
     let drawn = app.clock.random_bytes::<32>().map_err(|error| StoreError::Other(error.to_string()))?;
     let code = secret::written(&drawn);
     let (now, grant_id) = (app.clock.now(), app.clock.new_id());
-    let shared = Arc::new((id.to_owned(), approval, code, grant_id));
+    let shared = Arc::new((id.to_owned(), approval, code, grant_id, app.clone()));
     let answer = app.store.write(Intent::Upsert, move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
-            let (id, approval, code, grant_id) = shared.as_ref();
+            let (id, approval, code, grant_id, app) = shared.as_ref();
             let Some(found) = request::finish(tx, id, now).await? else { return Ok(None) };
             let Some(client) = client::find(tx, &found.client).await?.filter(|client| !client.disabled)
             else {
@@ -103,19 +105,32 @@ pub async fn approve(app: &App, id: &str, approval: Approval) -> Result<Option<S
             grant::insert(tx, &made).await?;
             let kept = grant::Code {
                 hash: secret::fingerprint(code),
-                grant: made.id,
+                grant: made.id.clone(),
                 redirect_uri: found.redirect_uri.clone(),
                 challenge: found.challenge.clone(),
                 expires_us: now + CODE_LIFETIME,
             };
             grant::insert_code(tx, &kept).await?;
+            app.note_in(tx, decided(app, &found).detail("scope", &made.scope).detail("grant", grant_id))
+                .await?;
             Ok::<_, StoreError>(Some(with_query(
                 &found.redirect_uri,
                 &[("code", code), ("state", &found.state)],
             )))
         })
     });
-    answer.await
+    let answer = answer.await?;
+    if answer.is_some() {
+        app.caller.noted();
+    }
+    Ok(answer)
+}
+
+/// What a person decided about a request.
+fn decided(app: &App, request: &Request) -> Event {
+    let mut event = app.event(Act::Authorized);
+    event.actor.client = Some(request.client.clone());
+    event
 }
 
 /// Answers a request with no: the URL to send the browser to. None when the request is no longer there.
@@ -136,12 +151,24 @@ pub async fn fail(
     code: Code,
     description: &'static str,
 ) -> Result<Option<String>, StoreError> {
-    let (id, now) = (id.to_owned(), app.clock.now());
+    let (now, shared) = (app.clock.now(), Arc::new((id.to_owned(), app.clone())));
     let finished = app.store.write(Intent::Upsert, move |tx| {
-        let id = id.clone();
-        Box::pin(async move { request::finish(tx, &id, now).await })
+        let shared = Arc::clone(&shared);
+        Box::pin(async move {
+            let (id, app) = shared.as_ref();
+            let found = request::finish(tx, id, now).await?;
+            if let Some(found) = &found {
+                let asked = decided(app, found).detail("asked", &found.scope);
+                app.note_in(tx, asked.denied(format!("{}: {description}", code.text()))).await?;
+            }
+            Ok::<_, StoreError>(found)
+        })
     });
-    Ok(finished.await?.map(|found| refusal(&found, code, description)))
+    let finished = finished.await?;
+    if finished.is_some() {
+        app.caller.noted();
+    }
+    Ok(finished.map(|found| refusal(&found, code, description)))
 }
 
 fn pending(found: Request, client: Client) -> Pending {

@@ -44,13 +44,13 @@ pub async fn register(app: &App, initial: &str, body: Value) -> Result<Map<Strin
     let wanted = wanted(metadata)?;
     let (client, secret) = made(app, wanted)?;
     let secret_hash = secret.as_ref().map(|secret| secret::fingerprint(secret.expose_secret()));
-    let shared = Arc::new((hash, client, secret_hash));
+    let shared = Arc::new((hash, client, secret_hash, app.clone()));
     let client = app
         .store
         .write(Intent::Upsert, move |tx| {
             let shared = Arc::clone(&shared);
             Box::pin(async move {
-                let (hash, client, secret_hash) = shared.as_ref();
+                let (hash, client, secret_hash, app) = shared.as_ref();
                 let Some(allowed) = invitation::take(tx, hash, now).await? else {
                     return Err(OAuthError::new(Code::InvalidToken, "the initial access token is not valid"));
                 };
@@ -68,10 +68,14 @@ pub async fn register(app: &App, initial: &str, body: Value) -> Result<Map<Strin
                 if let Some(secret) = secret_hash {
                     client::add_secret(tx, &client.id, secret, "registration", now, now).await?;
                 }
+                let event = app.administration("register a client", &client.id);
+                let event = event.detail("name", &client.name).detail("scope", client.scopes.to_string());
+                app.note_in(tx, event).await?;
                 Ok(client)
             })
         })
         .await?;
+    app.caller.noted();
     let mut answer = described(&client);
     answer.insert("client_id_issued_at".to_owned(), (now / 1_000_000).into());
     if let Some(secret) = secret {

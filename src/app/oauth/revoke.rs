@@ -2,6 +2,7 @@
 
 use super::tokens;
 use crate::app::App;
+use crate::audit::act::Act;
 use crate::auth::client::Client;
 use crate::auth::error::{Code, OAuthError};
 use crate::auth::secret;
@@ -32,7 +33,7 @@ pub async fn revoke(app: &App, bases: &[String], client: &Client, given: &str) -
         return Err(not_yours());
     }
     let until = claims.exp.saturating_mul(1_000_000);
-    let revoked = app.store.write(Intent::Upsert, move |tx| {
+    let revoked = app.noting(app.event(Act::TokenRevoked).detail("jti", &claims.jti), move |tx| {
         let jti = claims.jti.clone();
         Box::pin(async move { token::revoke_access(tx, &jti, until).await })
     });
@@ -61,7 +62,7 @@ pub async fn revoke_of(app: &App, account: &str, id: &str) -> Result<bool, Store
 
 async fn revoke_grant(app: &App, id: &str) -> Result<bool, StoreError> {
     let (id, now) = (Arc::<str>::from(id), app.clock.now());
-    let revoked = app.store.write(Intent::Upsert, move |tx| {
+    let revoked = app.noting(app.event(Act::TokenRevoked).detail("grant", &*id), move |tx| {
         let id = Arc::clone(&id);
         Box::pin(async move { grant::revoke(tx, &id, now).await })
     });

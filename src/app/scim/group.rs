@@ -9,10 +9,10 @@ use crate::auth::Permit;
 use crate::auth::principal::Role;
 use crate::clock::Micros;
 use crate::fhir::registry::resource_type;
+use crate::store::Tx;
 use crate::store::account::{self as table, Grant};
 use crate::store::resource as fhir;
 use crate::store::scim::{self, Group};
-use crate::store::{Intent, Tx};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -118,20 +118,23 @@ pub(super) async fn create(app: &App, source: &Source, body: &Value) -> Result<R
         modified_us: now,
     };
     let shared = Arc::new((group, wanted_members(&document)?, source.clone()));
-    let made = app.store.write(Intent::Upsert, move |tx| {
-        let shared = Arc::clone(&shared);
-        Box::pin(async move {
-            let (group, members, source) = shared.as_ref();
-            if !group.organization.is_empty() && !is_there(tx, &group.organization).await? {
-                return Err(Error::value(format!("There is no Organization/{}", group.organization)));
-            }
-            if !scim::insert_group(tx, group, &source.by).await? {
-                return Err(Error::new(Kind::Uniqueness, "The group is there already"));
-            }
-            set_members(tx, source, group, members, now).await?;
-            shown(tx, &group.id).await
-        })
-    });
+    let made = app.noting(
+        app.administration("take up a role", &shared.0.id).detail("role", &shared.0.role),
+        move |tx| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (group, members, source) = shared.as_ref();
+                if !group.organization.is_empty() && !is_there(tx, &group.organization).await? {
+                    return Err(Error::value(format!("There is no Organization/{}", group.organization)));
+                }
+                if !scim::insert_group(tx, group, &source.by).await? {
+                    return Err(Error::new(Kind::Uniqueness, "The group is there already"));
+                }
+                set_members(tx, source, group, members, now).await?;
+                shown(tx, &group.id).await
+            })
+        },
+    );
     let made = made.await?;
     tracing::info!(group = made.id(), by = source.by, "a group was made");
     Ok(made)
@@ -180,7 +183,7 @@ pub(super) async fn change(
 ) -> Result<Resource, Error> {
     let now = app.clock.now();
     let shared = Arc::new((id.to_owned(), change, precondition, source.clone()));
-    let changed = app.store.write(Intent::Upsert, move |tx| {
+    let changed = app.noting(app.administration("change who has a role", id), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (id, change, precondition, source) = shared.as_ref();
@@ -217,7 +220,7 @@ pub(super) async fn delete(
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let shared = Arc::new((id.to_owned(), precondition, source.clone()));
-    let deleted = app.store.write(Intent::Upsert, move |tx| {
+    let deleted = app.noting(app.administration("give up a role", id), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (id, precondition, source) = shared.as_ref();

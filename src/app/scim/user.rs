@@ -5,10 +5,10 @@ use super::{Change, Error, Kind, Precondition, Resource, Source, kept, text};
 use crate::app::App;
 use crate::app::account::{checked, checked_username};
 use crate::clock::{Micros, instant_text};
+use crate::store::Tx;
 use crate::store::account::{self as table, Account};
 use crate::store::oauth::grant;
 use crate::store::scim::{self, User};
-use crate::store::{Intent, Tx};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -160,33 +160,36 @@ pub(super) async fn create(app: &App, source: &Source, body: &Value) -> Result<R
         disabled_by: None,
     };
     let shared = Arc::new((wanted(&nobody, &kept(Type::User, body)?)?, source.clone()));
-    let made = app.store.write(Intent::Upsert, move |tx| {
-        let shared = Arc::clone(&shared);
-        Box::pin(async move {
-            let (user, source) = shared.as_ref();
-            let account = Account {
-                id: user.id.clone(),
-                username: user.username.clone(),
-                name: user.name.clone(),
-                fhir_user: user.fhir_user.clone(),
-                locale: user.locale.clone(),
-                created_us: now,
-                disabled_us: None,
-                last_sign_in_us: None,
-                totp_since_us: None,
-                has_password: false,
-            };
-            if !table::insert(tx, &account, None).await? {
-                return Err(Error::new(Kind::Uniqueness, "The userName is taken"));
-            }
-            is_free(tx, user).await?;
-            scim::set(tx, user, &source.by, now).await?;
-            if !user.active {
-                end(tx, user, source, now).await?;
-            }
-            shown(tx, &user.id).await
-        })
-    });
+    let made = app.noting(
+        app.administration("make an account", &shared.0.id).detail("username", &shared.0.username),
+        move |tx| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (user, source) = shared.as_ref();
+                let account = Account {
+                    id: user.id.clone(),
+                    username: user.username.clone(),
+                    name: user.name.clone(),
+                    fhir_user: user.fhir_user.clone(),
+                    locale: user.locale.clone(),
+                    created_us: now,
+                    disabled_us: None,
+                    last_sign_in_us: None,
+                    totp_since_us: None,
+                    has_password: false,
+                };
+                if !table::insert(tx, &account, None).await? {
+                    return Err(Error::new(Kind::Uniqueness, "The userName is taken"));
+                }
+                is_free(tx, user).await?;
+                scim::set(tx, user, &source.by, now).await?;
+                if !user.active {
+                    end(tx, user, source, now).await?;
+                }
+                shown(tx, &user.id).await
+            })
+        },
+    );
     let made = made.await?;
     tracing::info!(account = made.id(), by = source.by, "an account was made");
     Ok(made)
@@ -227,7 +230,7 @@ pub(super) async fn change(
 ) -> Result<Resource, Error> {
     let now = app.clock.now();
     let shared = Arc::new((id.to_owned(), change, precondition, source.clone()));
-    let changed = app.store.write(Intent::Upsert, move |tx| {
+    let changed = app.noting(app.administration("change an account", id), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (id, change, precondition, source) = shared.as_ref();
@@ -290,7 +293,7 @@ pub(super) async fn delete(
 ) -> Result<(), Error> {
     let now = app.clock.now();
     let shared = Arc::new((id.to_owned(), precondition, source.clone()));
-    let deleted = app.store.write(Intent::Upsert, move |tx| {
+    let deleted = app.noting(app.administration("delete an account", id), move |tx| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (id, precondition, source) = shared.as_ref();

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::app::account::{
     AccountError, Arrived, AtProvider, Origin, SignedIn, Vouched, arrive, by_provider,
 };
+use crate::audit::act::Act;
 use crate::auth::upstream::{auth_time, name, username};
 use crate::clock::Micros;
 use crate::store::Intent;
@@ -50,7 +51,12 @@ pub async fn finish(
     let done = complete(app, bases, callback, &begun, origin).await;
     match done {
         Ok(signed_in) => Ok((signed_in, begun.back)),
-        Err(why) => Err(Failed { why, back: Some(begun.back) }),
+        Err(why) => {
+            let event = app.event(Act::SignIn).detail("method", "provider");
+            let event = event.detail("provider", &callback.provider).denied(format!("{why:?}"));
+            app.note(event).await.map_err(|error| Why::Account(error.into()))?;
+            Err(Failed { why, back: Some(begun.back) })
+        }
     }
 }
 

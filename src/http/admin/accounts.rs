@@ -124,6 +124,7 @@ fn grants(names: Vec<RoleName>) -> Result<Vec<RoleGrant>, AdminError> {
 
 /// `GET /admin/accounts?after=USERNAME`
 async fn list(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(listed(&http, &visit).await)
 }
@@ -154,6 +155,7 @@ struct Creation {
 
 /// `POST /admin/accounts`
 async fn create(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(created(&http, &visit, body).await)
 }
@@ -169,6 +171,7 @@ async fn created(http: &Shared, visit: &Visit, body: axum::body::Body) -> Result
 
 /// `GET /admin/accounts/{id}`
 async fn read(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     let result = match allowed(&http, &visit, Act::Read, Area::Users).await {
         Ok(_) => one(&http, &visit.segment(2), StatusCode::OK).await,
@@ -187,6 +190,7 @@ struct Changed {
 
 /// `PUT /admin/accounts/{id}`
 async fn change(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(changed(&http, &visit, body).await)
 }
@@ -207,6 +211,7 @@ struct NewPassword {
 
 /// `PUT /admin/accounts/{id}/password`
 async fn password(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(set_password(&http, &visit, body).await)
 }
@@ -221,12 +226,14 @@ async fn set_password(http: &Shared, visit: &Visit, body: axum::body::Body) -> R
 
 /// `POST /admin/accounts/{id}/disable`
 async fn disable(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(switch(&http, &visit, false).await)
 }
 
 /// `POST /admin/accounts/{id}/enable`
 async fn enable(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(switch(&http, &visit, true).await)
 }
@@ -253,6 +260,7 @@ struct RoleChange {
 
 /// `POST /admin/accounts/{id}/roles`
 async fn roles(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(change_roles(&http, &visit, body).await)
 }
@@ -272,6 +280,7 @@ async fn change_roles(http: &Shared, visit: &Visit, body: axum::body::Body) -> R
 
 /// `GET /admin/review`, as JSON or with `format=csv`
 async fn review(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(reviewed(&http, &visit).await)
 }

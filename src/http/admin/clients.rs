@@ -82,6 +82,7 @@ async fn one(http: &Shared, id: &str) -> Result<Response, AdminError> {
 
 /// `GET /admin/clients`
 async fn list(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(listed(&http, &visit).await)
 }
@@ -177,6 +178,7 @@ impl Sent {
 
 /// `POST /admin/clients`
 async fn create(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(created(&http, &visit, body).await)
 }
@@ -194,6 +196,7 @@ async fn created(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
 
 /// `GET /admin/clients/{id}`
 async fn read(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     let result = match allowed(&http, &visit, Act::Read, Area::Clients).await {
         Ok(_) => one(&http, &visit.segment(2)).await,
@@ -204,6 +207,7 @@ async fn read(State(http): State<Shared>, request: Request) -> Response {
 
 /// `PUT /admin/clients/{id}`
 async fn change(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(changed(&http, &visit, body).await)
 }
@@ -228,6 +232,7 @@ struct NewSecret {
 
 /// `POST /admin/clients/{id}/secret`
 async fn secret(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(renewed(&http, &visit, body).await)
 }
@@ -244,12 +249,14 @@ async fn renewed(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
 
 /// `POST /admin/clients/{id}/disable`
 async fn disable(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(switch(&http, &visit, false).await)
 }
 
 /// `POST /admin/clients/{id}/enable`
 async fn enable(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(switch(&http, &visit, true).await)
 }
@@ -284,6 +291,7 @@ fn a_day() -> u32 {
 
 /// `POST /admin/invitations`
 async fn invite(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(invited(&http, &visit, body).await)
 }

@@ -73,6 +73,7 @@ fn described(stands: Stands, declared: &Declared) -> Value {
 
 /// `GET /admin/emergencies`, `?reviewed=true&before=ID`
 async fn list(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(listed(&http, &visit).await)
 }
@@ -101,6 +102,7 @@ struct Judgement {
 
 /// `POST /admin/emergencies/{id}/review`
 async fn review(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(reviewed(&http, &visit, body).await)
 }

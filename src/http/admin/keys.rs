@@ -65,6 +65,7 @@ async fn aside<T: Send + 'static>(
 
 /// `GET /admin/keys`
 async fn list(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(listed(&http, &visit).await)
 }
@@ -87,6 +88,7 @@ struct NewKey {
 
 /// `POST /admin/keys`
 async fn create(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, body) = Visit::bare(http.clone(), request);
     present(created(&http, &visit, body).await)
 }
@@ -96,11 +98,14 @@ async fn created(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
     let NewKey { now: at_once } = sent(visit, body).await?;
     let (auth, now) = (http.app.config.auth.clone(), http.app.clock.now());
     let made = aside(move || keys::make_next(&auth, at_once, now, &by)).await?;
+    let event = http.app.administration("make a signing key", &made.kid);
+    http.app.note(event).await.map_err(AdminError::broken)?;
     Ok(answer(StatusCode::CREATED, &described(&made, now)))
 }
 
 /// `POST /admin/keys/{kid}/retire`
 async fn retire(State(http): State<Shared>, request: Request) -> Response {
+    let http = http.during(request.extensions());
     let (visit, _) = Visit::bare(http.clone(), request);
     present(retired(&http, &visit).await)
 }
@@ -110,5 +115,7 @@ async fn retired(http: &Shared, visit: &Visit) -> Result<Response, AdminError> {
     let (dir, now, kid) = (http.app.config.auth.keys.clone(), http.app.clock.now(), visit.segment(2));
     let asked = kid.clone();
     aside(move || keys::retire(&dir, &asked, now, &by)).await?;
+    let event = http.app.administration("retire a signing key", &kid);
+    http.app.note(event).await.map_err(AdminError::broken)?;
     Ok(answer(StatusCode::OK, &json!({ "kid": kid, "state": "retired" })))
 }

@@ -135,6 +135,7 @@ fn present(result: Result<Response, AdminError>) -> Response {
 async fn allowed(http: &Shared, visit: &Visit, act: Act, area: Area) -> Result<Live, AdminError> {
     let cookie = visit.cookie(Cookie::Session).ok_or(AdminError::NotSignedIn)?;
     let live = account::session_of(&http.app, &cookie).await?.ok_or(AdminError::NotSignedIn)?;
+    http.app.caller.is_signed_in(&live);
     let access = Access::of(account::principal(&live), http.app.policy);
     if !access.may_in(act, area) {
         return Err(AdminError::NotAllowed);

@@ -32,6 +32,7 @@ pub(super) async fn by_form(State(http): State<Shared>, request: Request) -> Res
 }
 
 async fn answer(http: &Shared, parts: &Parts, params: Result<Params, OAuthError>) -> Response {
+    let http = http.during(&parts.extensions);
     let bases = http.bases(&parts.headers);
     let begun = match params {
         Ok(params) => begin(&http.app, &bases, &params).await,

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 /// `POST /oauth/register`
 pub(super) async fn register(State(http): State<Shared>, request: Request) -> Response {
     let (parts, sent) = request.into_parts();
+    let http = http.during(&parts.extensions);
     let done = async {
         let initial = bearer_token(&parts.headers)?;
         let body = object(&parts, sent).await?;
@@ -26,6 +27,7 @@ pub(super) async fn register(State(http): State<Shared>, request: Request) -> Re
 /// `POST /oauth/launch`
 pub(super) async fn launch(State(http): State<Shared>, request: Request) -> Response {
     let (parts, sent) = request.into_parts();
+    let http = http.during(&parts.extensions);
     let done = async {
         let token = bearer_token(&parts.headers)?;
         let by = permitted(&http.app, &http.bases(&parts.headers), token, |client| client.may_launch).await?;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 /// `POST /oauth/token`
 pub(super) async fn token(State(http): State<Shared>, request: Request) -> Response {
     let (parts, sent) = request.into_parts();
+    let http = http.during(&parts.extensions);
     let done = async {
         let params = form(&parts, sent).await?;
         let bases = http.bases(&parts.headers);
@@ -28,6 +29,7 @@ pub(super) async fn token(State(http): State<Shared>, request: Request) -> Respo
 /// `POST /oauth/revoke`
 pub(super) async fn revoke(State(http): State<Shared>, request: Request) -> Response {
     let (parts, sent) = request.into_parts();
+    let http = http.during(&parts.extensions);
     let done = async {
         let params = form(&parts, sent).await?;
         let sent = credentials(&parts.headers, &params)?;
@@ -42,6 +44,7 @@ pub(super) async fn revoke(State(http): State<Shared>, request: Request) -> Resp
 /// `POST /oauth/introspect`
 pub(super) async fn introspect(State(http): State<Shared>, request: Request) -> Response {
     let (parts, sent) = request.into_parts();
+    let http = http.during(&parts.extensions);
     let done = async {
         let params = form(&parts, sent).await?;
         let bases = http.bases(&parts.headers);

@@ -90,6 +90,7 @@ impl Visit {
         request: Request,
         label: &'static str,
     ) -> Result<(Self, Body), Response> {
+        let http = http.during(request.extensions());
         let from = network(peer::address(&request, &http.app.config.server));
         let (parts, body) = request.into_parts();
         let accepted = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -144,6 +145,7 @@ impl Visit {
         if let Some(cookie) = self.cookie(Cookie::Session) {
             self.live = account::session_of(&self.http.app, &cookie).await?;
             if let Some(live) = &self.live {
+                self.http.app.caller.is_signed_in(live);
                 if let Some(locale) = &live.account.locale {
                     self.words = Words::choose(Some(locale), None);
                 }

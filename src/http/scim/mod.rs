@@ -46,6 +46,7 @@ pub(super) const ROUTES: &[RouteInfo] = &[
 
 async fn scim(State(http): State<Shared>, request: Request) -> Response {
     let (parts, sent) = request.into_parts();
+    let http = http.during(&parts.extensions);
     let base = http.base_of(&parts.headers);
     let base = format!("{}/scim/v2", issuer_of(&base));
     let done = answered(&http, &parts, sent, &base).await;

@@ -1,0 +1,186 @@
+//! What requests to everything but the FHIR endpoint leave on the record when no use case left more.
+//!
+//! A use case tells what it did in the terms of its own. Whatever ends before that — refused, malformed, broken,
+//! too late — is put on the record here, before its answer leaves.
+
+use super::limit::origin;
+use super::{Http, Shared, present};
+use crate::app;
+use crate::app::audit::Caller;
+use crate::audit::act::Act;
+use crate::audit::clean;
+use crate::audit::event::{Event, Outcome, Scene};
+use crate::fhir::outcome::{Error, Kind};
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
+use http::header::HOST;
+use http::{Extensions, HeaderMap, Method};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What a route leaves on the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// Every request, by its FHIR interaction.
+    Fhir,
+    /// Every request.
+    All(Act),
+    /// What is sent, and what is refused; to look at the form tells nothing about anybody.
+    Sent(Act),
+    /// Nothing; the text says why.
+    Nothing(&'static str),
+}
+
+/// What the route with this path (in axum's notation) leaves on the record; none when nobody said.
+pub fn trace(path: &str) -> Option<Trace> {
+    const STATIC: Trace = Trace::Nothing("the same for everybody, and about nobody");
+    const PROBE: Trace = Trace::Nothing("asks whether the server works, every few seconds");
+    const CHALLENGE: Trace = Trace::Nothing("random numbers; what is made of them is recorded");
+    const PUBLIC: Trace = Trace::Nothing("published for every client to read");
+    Some(match path {
+        "/fhir" | "/fhir/" | "/fhir/{*path}" => Trace::Fhir,
+        "/" | "/openapi" | "/assets/style.css" | "/assets/passkey.js" | "/smart-style.json" => STATIC,
+        "/livez" | "/readyz" => PROBE,
+        "/openapi.json"
+        | "/fhir/.well-known/smart-configuration"
+        | "/.well-known/openid-configuration"
+        | "/oauth/jwks" => PUBLIC,
+        "/sign-in/passkey/options" | "/sign-in/code/passkey/options" | "/account/passkeys/options" => {
+            CHALLENGE
+        }
+        "/oauth/authorize" => Trace::All(Act::AccessRequested),
+        "/oauth/token" => Trace::All(Act::Token),
+        "/oauth/revoke" => Trace::All(Act::TokenRevoked),
+        "/oauth/introspect" => Trace::All(Act::TokenInspected),
+        "/oauth/register" | "/oauth/launch" => Trace::All(Act::Administration),
+        "/sign-out" => Trace::Sent(Act::SignOut),
+        "/sign-in/with/{provider}" => Trace::All(Act::SignInBegun),
+        "/sign-in/callback/{provider}" => Trace::All(Act::SignIn),
+        "/consent/{id}" => Trace::Sent(Act::Authorized),
+        // Patients are shown to choose from.
+        "/pick-patient/{id}" => Trace::All(Act::Search),
+        "/apps" | "/account" => Trace::Sent(Act::Administration),
+        "/emergency" => Trace::Sent(Act::EmergencyStarted),
+        "/emergency/end" => Trace::Sent(Act::EmergencyEnded),
+        "/emergencies" | "/admin/emergencies" | "/admin/emergencies/{id}/review" => Trace::All(Act::Review),
+        _ if path == "/sign-in" || path.starts_with("/sign-in/") => Trace::Sent(Act::SignIn),
+        _ if path.starts_with("/account/") || path.starts_with("/apps/") => Trace::Sent(Act::Administration),
+        _ if path.starts_with("/scim/v2/") || path.starts_with("/admin/") => Trace::All(Act::Administration),
+        _ => return None,
+    })
+}
+
+/// A request on its way, as far as the record is concerned.
+pub(super) struct Traced {
+    trace: Trace,
+    reads: bool,
+    line: String,
+    caller: Caller,
+}
+
+impl Traced {
+    /// Begins to trace a request.
+    pub(super) fn begin(http: &Http, request: &Request, request_id: &str, address: IpAddr) -> Self {
+        let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        // A route that nobody said anything about leaves more rather than less.
+        let unsaid = match path {
+            "" => Trace::Nothing("there is nothing at this address"),
+            _ => Trace::All(Act::Operation),
+        };
+        let scene = scene(http, request.headers(), request_id, address);
+        Self {
+            trace: trace(path).unwrap_or(unsaid),
+            reads: matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
+            line: clean::oauth(&format!("{} {}", request.method(), request.uri())),
+            caller: Caller::in_scene(scene),
+        }
+    }
+
+    /// For whom use cases are carried out.
+    pub(super) fn caller(&self) -> Caller {
+        self.caller.clone()
+    }
+
+    /// Puts on the record that an address sent too much.
+    pub(super) async fn limited(self, http: &Http, address: IpAddr, response: Response) -> Response {
+        let app = http.app.called_by(self.caller);
+        let event = Event { query: Some(self.line), ..app.event(Act::Limited) };
+        match http.limited(format!("address {}", origin_text(address)), event).await {
+            Ok(()) => response,
+            Err(error) => unrecorded(&error),
+        }
+    }
+
+    /// Puts what came of the request on the record, unless its use case did. `at_edge`: no handler answered.
+    pub(super) async fn end(self, http: &Http, response: Response, at_edge: bool) -> Response {
+        let status = response.status().as_u16();
+        let act = match self.trace {
+            Trace::Fhir if at_edge => Act::Operation,
+            Trace::Fhir | Trace::Nothing(_) => return response,
+            Trace::Sent(_) if self.reads && status < 400 => return response,
+            Trace::All(act) | Trace::Sent(act) => act,
+        };
+        if self.caller.is_noted() && status < 500 {
+            return response;
+        }
+        let app = http.app.called_by(self.caller);
+        let mut event = Event { query: Some(self.line), ..app.event(act) };
+        let reason = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
+        let told = format!("{status} {}", reason.unwrap_or_default());
+        event.outcome = match (self.trace, act) {
+            // Had it been done, the use case would have said so.
+            (Trace::Sent(_), _) | (_, Act::SignIn) if status < 400 => Outcome::Refused(told),
+            _ => Outcome::of_status(status, told),
+        };
+        match app.note(event).await {
+            Ok(()) => response,
+            Err(error) => unrecorded(&error),
+        }
+    }
+}
+
+impl Http {
+    /// Counts a request that was one too many for `key`, and puts the sum on the record when it is time to.
+    ///
+    /// # Errors
+    /// When it can't be recorded.
+    pub(super) async fn limited(&self, key: String, event: Event) -> Result<(), Error> {
+        let event = Event { act: Act::Limited, ..event }.denied("Too many requests").detail("key", &key);
+        match self.limits.refusals.count(key, self.app.clock.instant(), event) {
+            Some(event) => Ok(self.app.note(event).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// 503: nothing is answered that is not on the record.
+fn unrecorded(error: &dyn std::fmt::Display) -> Response {
+    tracing::error!(%error, "a request could not be put on the record");
+    present::refusal(&Error::new(Kind::Unavailable, "The request could not be put on the record; try again"))
+}
+
+/// What counts as one address.
+fn origin_text(address: IpAddr) -> String {
+    std::net::Ipv6Addr::from_bits(origin(address)).to_canonical().to_string()
+}
+
+fn scene(http: &Http, headers: &HeaderMap, request_id: &str, address: IpAddr) -> Scene {
+    Scene {
+        address: Some(address.to_string()),
+        server: http.base(headers.get(HOST).and_then(|host| host.to_str().ok())),
+        request_id: request_id.to_owned(),
+    }
+}
+
+impl Http {
+    /// The same, for what this very request does.
+    pub(super) fn during(self: &Arc<Self>, request: &Extensions) -> Shared {
+        match request.get::<Caller>() {
+            Some(caller) => {
+                let app: app::App = self.app.called_by(caller.clone());
+                Arc::new(Self { app, limits: Arc::clone(&self.limits) })
+            }
+            None => Arc::clone(self),
+        }
+    }
+}
