@@ -130,6 +130,8 @@ impl Traced {
         event.outcome = match (self.trace, act) {
             // Had it been done, the use case would have said so.
             (Trace::Sent(_), _) | (_, Act::SignIn) if status < 400 => Outcome::Refused(told),
+            // Sent away to sign in first.
+            _ if self.reads && status == 303 => Outcome::Denied(told),
             _ => Outcome::of_status(status, told),
         };
         match app.note(event).await {

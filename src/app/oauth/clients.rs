@@ -6,7 +6,7 @@ use crate::auth::error::{Code, OAuthError};
 use crate::auth::scope::{Level, Scopes};
 use crate::auth::{assertion, secret};
 use crate::clock::Micros;
-use crate::store::StoreError;
+use crate::store::{Intent, StoreError};
 use crate::store::oauth::client;
 use crate::store::oauth::grant;
 use crate::store::oauth::invitation;
@@ -219,10 +219,17 @@ pub async fn create(
 /// When the database fails.
 pub async fn add(app: &App, client: Client, created_by: &str) -> Result<bool, StoreError> {
     let event = app.administration("register a client", &client.id);
-    let (now, shared) = (app.clock.now(), Arc::new((client, created_by.to_owned())));
-    let added = app.noting(event, move |tx| {
+    let (now, shared) = (app.clock.now(), Arc::new((client, created_by.to_owned(), app.clone(), event)));
+    let added = app.store.write(Intent::Upsert, move |tx| {
         let shared = Arc::clone(&shared);
-        Box::pin(async move { client::insert(tx, &shared.0, &shared.1, now).await })
+        Box::pin(async move {
+            let (client, by, app, event) = shared.as_ref();
+            let added = client::insert(tx, client, by, now).await?;
+            if added {
+                app.note_in(tx, event.clone()).await?;
+            }
+            Ok::<_, StoreError>(added)
+        })
     });
     added.await
 }
@@ -291,22 +298,27 @@ fn unknown() -> OAuthError {
 /// # Errors
 /// When the database fails.
 pub async fn switch(app: &App, id: &str, on: bool, by: &str) -> Result<bool, StoreError> {
-    let (now, shared) = (app.clock.now(), Arc::new((id.to_owned(), by.to_owned())));
-    let switched = app.noting(
-        app.administration(if on { "enable a client" } else { "disable a client" }, id),
-        move |tx| {
-            let shared = Arc::clone(&shared);
-            Box::pin(async move {
-                let (id, by) = shared.as_ref();
-                if on {
-                    client::enable(tx, id, by, now).await
-                } else {
-                    client::disable(tx, id, by, now).await
-                }
-            })
-        },
-    );
-    switched.await
+    let event = app.administration(if on { "enable a client" } else { "disable a client" }, id);
+    let (now, shared) = (app.clock.now(), Arc::new((id.to_owned(), by.to_owned(), app.clone(), event)));
+    let switched = app.store.write(Intent::Upsert, move |tx| {
+        let shared = Arc::clone(&shared);
+        Box::pin(async move {
+            let (id, by, app, event) = shared.as_ref();
+            let switched = match on {
+                true => client::enable(tx, id, by, now).await?,
+                false => client::disable(tx, id, by, now).await?,
+            };
+            if switched {
+                app.note_in(tx, event.clone()).await?;
+            }
+            Ok::<_, StoreError>(switched)
+        })
+    });
+    let switched = switched.await?;
+    if switched {
+        app.caller.noted();
+    }
+    Ok(switched)
 }
 
 /// Gives a client a new secret, which is told this once; the old ones stay good for `overlap`.

@@ -1,8 +1,11 @@
 //! The audit log's proofs, against a second implementation of what the RFC and C2SP say.
 
+mod acts;
+mod attacks;
 mod checkpoint;
 mod crash;
 mod database_export;
+mod coverage;
 mod export;
 mod query;
 mod recording;

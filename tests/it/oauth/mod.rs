@@ -1,7 +1,7 @@
 //! The authorization server: discovery, authorization, tokens, and what a token opens.
 
 mod authorize;
-mod backend;
+pub mod backend;
 mod bearer;
 mod discovery;
 pub mod flow;
@@ -11,6 +11,6 @@ mod launch;
 mod libraries;
 mod refresh;
 mod registration;
-mod signer;
+pub mod signer;
 mod tokens;
 pub mod withdrawal;
