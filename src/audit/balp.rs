@@ -15,6 +15,7 @@ const OBJECTS: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 const REASONS: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 const SOURCES: &str = "http://terminology.hl7.org/CodeSystem/security-source-type";
+const SECURITY_ROLES: &str = "http://terminology.hl7.org/CodeSystem/extra-security-role-type";
 const USER_AGENTS: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes";
 /// Code system of our roles.
 pub const ROLES: &str = "https://slotwright.org/fhir/CodeSystem/role";
@@ -77,6 +78,9 @@ fn agents(event: &Event) -> Value {
         Direction::Gone => ((DCM, "110150"), (CUSTODY, "custodian"), "AUT"),
         Direction::None if event.act == Act::Token => {
             ((DCM, "110150"), (USER_AGENTS, "AuthzOauthService"), "IRCP")
+        }
+        Direction::None if event.act == Act::ConsentDecision => {
+            ((DCM, "110150"), (SECURITY_ROLES, "authserver"), "IRCP")
         }
         Direction::None => ((DCM, "110150"), (DCM, "110152"), "IRCP"),
     };
@@ -177,6 +181,11 @@ fn entities(event: &Event) -> Vec<Value> {
     }
     let mut entities = Vec::new();
     for reference in &event.data {
+        if event.act == Act::ConsentDecision {
+            let consent = json!({ "system": "http://hl7.org/fhir/resource-types", "code": "Consent" });
+            entities.push(json!({ "what": { "reference": reference }, "type": consent }));
+            continue;
+        }
         entities.push(json!({ "what": { "reference": reference }, "type": kind("2"), "role": role("4") }));
     }
     if let Some(patient) = &event.patient {

@@ -6,7 +6,9 @@ use crate::app::{Answer, App, Context};
 use crate::audit::act::Act;
 use crate::audit::event::{Actor, Event, Outcome, Person, Scene};
 use crate::audit::{clean, patients};
+use crate::auth::consent::Decision;
 use crate::auth::principal::{Principal, Who};
+use crate::auth::rule;
 use crate::auth::token::issuer_of;
 use crate::fhir::interaction::{Interaction, Target};
 use crate::fhir::outcome::Error;
@@ -25,6 +27,8 @@ pub struct Asked {
     query: Option<String>,
     /// Patients that it names.
     named: BTreeSet<String>,
+    /// The type that it is about, and what is done with it, when consents may have a say.
+    judged: Option<(&'static str, rule::Act)>,
 }
 
 impl Asked {
@@ -73,8 +77,50 @@ impl Asked {
         if let Some(id) = instance.as_deref().and_then(|instance| instance.strip_prefix("Patient/")) {
             named.insert(id.split('/').next().unwrap_or(id).to_owned());
         }
-        Self { act, instance, query, named }
+        Self { act, instance, query, named, judged: judged(interaction) }
     }
+}
+
+/// What consents decide about.
+fn judged(interaction: &Interaction) -> Option<(&'static str, rule::Act)> {
+    let act = match interaction {
+        Interaction::Read(..) | Interaction::VersionRead(..) | Interaction::History { id: Some(_), .. } => {
+            rule::Act::Read
+        }
+        Interaction::Search(_) | Interaction::History { .. } => rule::Act::Search,
+        Interaction::Create { .. } => rule::Act::Create,
+        Interaction::Update(..) | Interaction::Patch(..) => rule::Act::Update,
+        Interaction::Delete(..) => rule::Act::Delete,
+        Interaction::Capabilities | Interaction::Bundle | Interaction::Operation { .. } => return None,
+    };
+    interaction.rtype().map(|rtype| (rtype.name, act))
+}
+
+/// What consents decided against this request: kept to, or passed over in an emergency (IHE BALP, AuthZconsent).
+fn decisions(
+    ctx: &Context,
+    asked: &Asked,
+    outcome: &Result<Answer, Error>,
+    whose: &BTreeSet<String>,
+) -> Vec<Event> {
+    let Some((rtype, act)) = asked.judged else { return Vec::new() };
+    let principal = ctx.access.principal();
+    let decided = whose.iter().filter_map(|patient| {
+        let verdict = ctx.access.consent(act, rtype, patient);
+        if verdict.decision != Decision::Deny {
+            return None;
+        }
+        let emergency = principal.emergency.as_ref().filter(|emergency| emergency.patient == *patient);
+        let mut event = Event::new(Act::ConsentDecision, actor(principal, &ctx.base), scene(ctx));
+        event.patient = Some(patient.clone());
+        event.data.extend(verdict.consent.map(|id| format!("Consent/{id}")));
+        let event = event.detail("type", rtype);
+        Some(match (emergency, outcome) {
+            (Some(emergency), Ok(_)) => event.detail("emergency", &emergency.id),
+            _ => event.denied("A consent of the patient denies this access"),
+        })
+    });
+    decided.collect()
 }
 
 fn address(rtype: &str, id: &str) -> String {
@@ -176,7 +222,11 @@ pub async fn conclude(
             event.outcome = Outcome::of_status(error.kind.status(), said);
         }
     }
-    app.recorder.record(recorded(app, &event, &whose)?).await
+    let mut events = recorded(app, &event, &whose)?;
+    for decision in decisions(ctx, asked, outcome, &whose) {
+        events.push(record(app, &decision)?);
+    }
+    app.recorder.record(events).await
 }
 
 /// Acts whose answers hold many resources that nobody looked at one by one.

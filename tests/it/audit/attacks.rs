@@ -96,7 +96,7 @@ both_engines! {
         let client = json!({"client_id": "evil", "name": evil, "scope": "user/Slot.rs",
             "redirect_uris": ["https://app.example/callback"], "proof": "none"});
         let _ = browser.json(Method::POST, "/admin/clients", &client).await;
-        let _ = browser.try_sign_in(evil, "x").await;
+        let _ = Browser::new(&app).try_sign_in(evil, "x").await;
         let agent = app.request(Method::GET, "Patient/pat-1").header("user-agent", &"A".repeat(8000));
         let _ = agent.send().await.is(200);
         let _ = app.get(&format!("Patient?name=%0D%0AX%3A%20y%E2%80%AE%00{}", "z".repeat(3000))).await;

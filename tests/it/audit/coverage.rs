@@ -52,7 +52,9 @@ pub fn of_request<'a>(events: &'a [Value], id: &str) -> Vec<&'a Value> {
 
 /// A path that a route takes.
 fn filled(path: &str) -> String {
-    ["{id}", "{kid}", "{provider}", "{*path}"].iter().fold(path.to_owned(), |path, name| path.replace(name, "none"))
+    ["{id}", "{kid}", "{provider}", "{*path}"]
+        .iter()
+        .fold(path.to_owned(), |path, name| path.replace(name, "none"))
 }
 
 async fn send(browser: &mut Browser, method: &str, path: &str, id: &str) -> u16 {
@@ -74,6 +76,7 @@ both_engines! {
         root.sign_in("root").await;
         let session = root.cookies.clone();
         let mut asked = Vec::new();
+        let mut number = 0;
         for route in routes() {
             let only_sent = match trace(route.path) {
                 Some(Trace::All(_)) => false,
@@ -82,7 +85,7 @@ both_engines! {
             };
             for method in route.methods.iter().filter(|method| **method != "HEAD") {
                 let path = filled(route.path);
-                let number = asked.len();
+                number += 1;
                 let (denied, wrong) = (format!("denied-{number}"), format!("wrong-{number}"));
                 let denied_status = send(&mut nobody, method, &path, &denied).await;
                 // The last request may have ended the session.
