@@ -3,9 +3,9 @@
 mod acts;
 mod attacks;
 mod checkpoint;
+mod coverage;
 mod crash;
 mod database_export;
-mod coverage;
 mod export;
 mod query;
 mod recording;
