@@ -69,7 +69,7 @@ pub async fn failed(app: &App, claimed: &Claimed) -> Result<(), StoreError> {
 }
 
 fn pause(tries: i64) -> Micros {
-    let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(0).min(16);
+    let doublings = u32::try_from(tries.saturating_sub(1).max(0)).unwrap_or(u32::MAX).min(16);
     PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
 

@@ -60,6 +60,12 @@ pub struct Provider {
     /// The claim with the resource that stands for the person; none: it is not taken from the provider.
     #[serde(default, deserialize_with = "units::optional_text")]
     pub fhir_user_claim: Option<String>,
+    /// The client whose users (SCIM) are this provider's people; none: they are not linked.
+    #[serde(default, deserialize_with = "units::optional_text")]
+    pub provisioned_by: Option<String>,
+    /// The claim with what those users have as `externalId`.
+    #[serde(default = "external_id_claim")]
+    pub external_id_claim: String,
     /// `acr` must be one of these; none: any.
     #[serde(default)]
     pub require_acr: Vec<String>,
@@ -70,6 +76,10 @@ pub struct Provider {
 
 fn scopes() -> String {
     "openid profile".to_owned()
+}
+
+fn external_id_claim() -> String {
+    "sub".to_owned()
 }
 
 fn roles_claim() -> String {

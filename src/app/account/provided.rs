@@ -24,6 +24,8 @@ pub(in crate::app) struct Vouched {
     pub(in crate::app) username: Option<String>,
     /// As people call them.
     pub(in crate::app) name: Option<String>,
+    /// The source that keeps the provider's people here, such as `scim:entra`, and its own id of this one.
+    pub(in crate::app) provisioned: Option<(String, String)>,
     /// Roles that the claims give.
     pub(in crate::app) roles: Vec<RoleGrant>,
     /// Whether the provider says which resource stands for them.
@@ -64,7 +66,8 @@ async fn once(app: &App, vouched: &Arc<Vouched>) -> Result<Arrived, AccountError
     let work = app.noting(event, move |tx| {
         let (vouched, new_id) = (Arc::clone(&vouched), new_id.clone());
         Box::pin(async move {
-            let Some(id) = table::identity(tx, &vouched.issuer, &vouched.subject).await? else {
+            let known = table::identity(tx, &vouched.issuer, &vouched.subject).await?;
+            let Some(id) = or_provisioned(tx, &vouched, known, now).await? else {
                 return first(tx, &vouched, new_id, now).await;
             };
             table::seen_upstream(tx, &vouched.issuer, &vouched.subject, now).await?;
@@ -81,6 +84,24 @@ async fn once(app: &App, vouched: &Arc<Vouched>) -> Result<Arrived, AccountError
         })
     });
     work.await
+}
+
+/// The account of somebody who is known, or whom the provider's own source made here before they came.
+async fn or_provisioned(
+    tx: &mut Tx,
+    vouched: &Vouched,
+    known: Option<String>,
+    now: Micros,
+) -> Result<Option<String>, AccountError> {
+    let (None, Some((source, external_id))) = (&known, &vouched.provisioned) else { return Ok(known) };
+    let Some(id) = table::provisioned(tx, source, external_id, &vouched.issuer).await? else {
+        return Ok(None);
+    };
+    if table::link(tx, &vouched.issuer, &vouched.subject, &id, now).await? {
+        Ok(Some(id))
+    } else {
+        Err(AccountError::Taken)
+    }
 }
 
 /// Roles that this provider gave and no longer gives go; those from elsewhere stay.

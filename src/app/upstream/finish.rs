@@ -141,6 +141,10 @@ fn vouched(provider: &Provider, claims: &Map<String, Value>, bases: &[&str]) -> 
         subject: subject.to_owned(),
         username: username(claims).map(str::to_owned),
         name: name(claims),
+        provisioned: provider
+            .provisioned_by
+            .as_ref()
+            .and_then(|(source, claim)| Some((source.clone(), claims.get(claim)?.as_str()?.to_owned()))),
         roles: mapping.roles(claims),
         says_fhir_user: mapping.fhir_user_claim.is_some(),
         fhir_user: mapping.fhir_user(claims, bases),

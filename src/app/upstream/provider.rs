@@ -34,6 +34,8 @@ pub struct Provider {
     pub(super) scopes: Vec<String>,
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) mapping: Mapping,
+    /// The source that keeps its people here, and the claim with the source's id of a person.
+    pub(super) provisioned_by: Option<(String, String)>,
     /// One of its own: what it may reach, nobody else's URL may.
     pub(super) outbound: Outbound,
 }
@@ -127,6 +129,10 @@ fn read(settings: &config::Provider, config: &Config, clock: &Clock) -> Result<P
                 require_acr: settings.require_acr.clone(),
                 require_amr: settings.require_amr.clone(),
             },
+            provisioned_by: settings
+                .provisioned_by
+                .as_ref()
+                .map(|client| (format!("scim:{client}"), settings.external_id_claim.clone())),
             outbound,
         }),
         _ => Err(problems),

@@ -23,7 +23,7 @@ pub use person::{
 pub use role::{Grant, add as add_role, grants, remove as remove_role, review, used as role_used};
 pub use session::{Session, end, end_all, find, insert as insert_session, move_grants, of_account, seen};
 pub use upstream::{
-    UpstreamSignIn, begin_upstream, identity, link, seen_upstream, take_upstream, upstream_waits,
+    UpstreamSignIn, begin_upstream, identity, link, provisioned, seen_upstream, take_upstream, upstream_waits,
 };
 
 /// Every static statement of this folder, by name.

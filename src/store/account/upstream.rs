@@ -15,6 +15,9 @@ statements! {
     IDENTITY = "SELECT account FROM upstream_identity WHERE issuer = $1 AND subject = $2";
     LINK = "INSERT INTO upstream_identity (issuer, subject, account, since_us, last_us) \
         VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING RETURNING account";
+    PROVISIONED = "SELECT a.id FROM account a WHERE a.external_id = $1 AND a.provisioned_by = $2 \
+        AND a.deleted_us IS NULL \
+        AND NOT EXISTS (SELECT 1 FROM upstream_identity u WHERE u.account = a.id AND u.issuer = $3)";
     SEEN = "UPDATE upstream_identity SET last_us = $1 WHERE issuer = $2 AND subject = $3";
 }
 
@@ -63,6 +66,16 @@ pub(super) async fn forget(tx: &mut Tx, before: Micros) -> Result<(), StoreError
 /// The account of whom `issuer` calls `subject`.
 pub async fn identity(tx: &mut Tx, issuer: &str, subject: &str) -> Result<Option<String>, StoreError> {
     tx.optional(IDENTITY, args![issuer, subject]).await?.map(|row| row.text(0)).transpose()
+}
+
+/// The account that `source` keeps under its own id `external_id`, if nobody of `issuer` is linked to it.
+pub async fn provisioned(
+    tx: &mut Tx,
+    source: &str,
+    external_id: &str,
+    issuer: &str,
+) -> Result<Option<String>, StoreError> {
+    tx.optional(PROVISIONED, args![external_id, source, issuer]).await?.map(|row| row.text(0)).transpose()
 }
 
 /// Links an account to whom `issuer` calls `subject`; false when somebody is.

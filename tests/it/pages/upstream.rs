@@ -5,6 +5,7 @@ use super::provider::{
     CLINIC, Provider, ROLES, SECRET, Sign, clinic, come_back, leave, settings, sign_in, two,
 };
 use crate::oauth::flow::{public, registered};
+use crate::scim::Source;
 use crate::support::{Database, Engine, TestApp, both_engines, slotwright};
 use serde_json::{Value, json};
 use slotwright::app::account as use_case;
@@ -118,6 +119,27 @@ both_engines! {
         use_case::disable(app.library(), &own).await.expect("disabled");
         let page = sign_in(&mut Browser::new(&app), "hospital", &hospital).await.is(403);
         assert!(page.says("taken out of use"), "{}", page.html);
+    }
+
+    async fn who_was_provisioned_signs_in_with_that_account(engine: Engine) {
+        let clock = Clock::fixed(MARCH);
+        let hospital = Provider::start(&clock).await;
+        let database = Database::create(engine).await;
+        let text = settings(&database, "hospital", &hospital.root, "provisioned_by = \"entra\"");
+        let app = clinic(database, &clock, &text).await;
+        let (entra, okta) = (Source::named(&app, "entra").await, Source::named(&app, "okta").await);
+        // The hospital's own source, and another one whose ids mean something else.
+        let ana = entra.user_with("ana", "ana-1").await;
+        let other = okta.user_with("ben", "ben-2").await;
+        entra.group("scheduler", &[&ana]).await;
+        okta.group("clinician", &[&other]).await;
+        for (subject, status) in [("ana-1", 303), ("ben-2", 403), ("ana-1", 303)] {
+            hospital.says(json!({ "sub": subject, "groups": [] }));
+            sign_in(&mut Browser::new(&app), "hospital", &hospital).await.is(status);
+        }
+        let linked = app.database().texts("SELECT account FROM upstream_identity").await;
+        assert_eq!(linked, [ana.strip_prefix("Users/").expect("a path")]);
+        assert_eq!(accounts(&app).await, 2);
     }
 
     async fn the_same_subject_of_another_provider_is_somebody_else(engine: Engine) {
