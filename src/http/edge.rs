@@ -15,12 +15,16 @@ use percent_encoding::percent_decode_str;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest `x-request-id` that is taken from a client.
 const LONGEST_ID: usize = 64;
+
+/// How long a request whose time is over may take to be put on the record and answered.
+const TO_RECORD: Duration = Duration::from_secs(2);
 
 /// What the edge tells a handler about its request.
 #[derive(Clone, Debug)]
@@ -67,7 +71,7 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
             request.extensions_mut().insert(arrival);
             request.extensions_mut().insert(traced.caller());
             let work = AssertUnwindSafe(next.run(request)).catch_unwind();
-            match tokio::time::timeout_at(deadline, work).await {
+            match tokio::time::timeout_at(deadline + TO_RECORD, work).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(_)) => {
                     at_edge = true;
@@ -82,9 +86,10 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
                 }
             }
         };
-        let mut response = match too_many {
-            true => traced.limited(&http, address, response).await,
-            false => traced.end(&http, response, at_edge).await,
+        let mut response = if too_many {
+            traced.limited(&http, address, response).await
+        } else {
+            traced.end(&http, response, at_edge).await
         };
         let fields = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&request_id) {

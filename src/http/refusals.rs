@@ -69,10 +69,11 @@ mod tests {
     use super::*;
     use crate::audit::act::Act;
     use crate::audit::event::{Actor, Scene};
+    use crate::clock::Clock;
 
     #[test]
     fn one_event_for_a_key_and_ten_seconds_and_none_is_lost() {
-        let (refusals, begin) = (Refusals::default(), Instant::now());
+        let (refusals, begin) = (Refusals::default(), Clock::fixed(0).instant());
         let event = || Event::new(Act::Limited, Actor::default(), Scene::default());
         let at = |seconds| begin + Duration::from_secs(seconds);
         let counts = |event: Option<Event>| event.map(|event| event.details[0].1.clone());

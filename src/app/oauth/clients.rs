@@ -304,9 +304,10 @@ pub async fn switch(app: &App, id: &str, on: bool, by: &str) -> Result<bool, Sto
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let (id, by, app, event) = shared.as_ref();
-            let switched = match on {
-                true => client::enable(tx, id, by, now).await?,
-                false => client::disable(tx, id, by, now).await?,
+            let switched = if on {
+                client::enable(tx, id, by, now).await?
+            } else {
+                client::disable(tx, id, by, now).await?
             };
             if switched {
                 app.note_in(tx, event.clone()).await?;

@@ -36,7 +36,9 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 
 fn all_texts(events: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
-    events.iter().for_each(|event| texts(event, &mut found));
+    for event in events {
+        texts(event, &mut found);
+    }
     found
 }
 
