@@ -15,7 +15,7 @@ pub struct Terms {
     pub action: String,
     /// `outcome`: 0, 4, 8 or 12.
     pub outcome: i64,
-    /// Words, see [`reference`], [`identifier`], [`subtype`] and [`address`].
+    /// Words, see [`reference()`], [`identifier`], [`subtype`] and [`address`].
     pub words: BTreeSet<String>,
 }
 

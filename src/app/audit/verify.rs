@@ -1,7 +1,7 @@
 //! Verifies the log in the database itself, in one state of it, whether servers are writing or not.
 //!
 //! Two halves, so that reading and hashing go on at the same time: this one reads page by page, and
-//! [`super::judge`] holds what was read against the log's own rules.
+//! `super::judge` holds what was read against the log's own rules.
 
 use super::judge::{self, Page};
 use crate::audit::key::Verifier as Key;
