@@ -19,7 +19,7 @@ pub(super) fn body(schema: &str) -> Option<Value> {
             "payload": [{ "contentString": "Please come ten minutes early." }]
         }),
         "Consent" => json!({
-            "resourceType": "Consent", "status": "active",
+            "resourceType": "Consent", "status": "proposed",
             "scope": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy" }] },
             "category": [{ "coding": [{ "system": "http://loinc.org", "code": "59284-0" }] }],
             "patient": someone, "policy": [{ "uri": "http://clinic.example/policies/privacy" }],
