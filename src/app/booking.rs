@@ -16,7 +16,7 @@ use crate::scheduling::conflict::{Conflict, refusal};
 use crate::scheduling::slot::served_status;
 use crate::store::ledger::{self, TouchedSlot};
 use crate::store::resource::{self, Method, NewVersion};
-use crate::store::{Intent, Tx, scheduling};
+use crate::store::{Intent, StoreError, Tx, scheduling};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -141,17 +141,39 @@ async fn take(
     let exclusive = ledger::exclusive_actors(tx, &appointment.actors).await?;
     for claim in actor_claims(&effect.id, appointment, &slots, &exclusive) {
         touched.actors.insert((claim.actor.clone(), claim.span));
-        if ledger::take_actor(tx, &claim, effect.rid).await? {
-            continue;
-        }
-        if over {
+        if !over {
+            take_time(tx, &claim, effect.rid, conflicts).await?;
+        } else if !ledger::take_actor(tx, &claim, effect.rid).await? {
             ledger::take_actor_over(tx, &claim, effect.rid).await?;
-            continue;
         }
-        add_taken(tx, &claim, conflicts).await?;
     }
     Ok(())
 }
+
+/// Takes an actor's time, or names what stands in the way. On PostgreSQL that may go while it is looked for; then
+/// nothing could be named, and the time is asked for again. Without a claim and without a conflict it must not end:
+/// that would sell the time twice.
+async fn take_time(
+    tx: &mut Tx,
+    claim: &ActorClaim,
+    appointment: i64,
+    conflicts: &mut Vec<Conflict>,
+) -> Result<(), Error> {
+    for _ in 0..TRIES {
+        if ledger::take_actor(tx, claim, appointment).await? {
+            return Ok(());
+        }
+        let known = conflicts.len();
+        add_taken(tx, claim, conflicts).await?;
+        if conflicts.len() > known {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Contended(format!("the time of {} changes hands", claim.actor)).into())
+}
+
+/// How often a claim is tried whose rival lets go while it is looked for.
+const TRIES: usize = 5;
 
 /// Names every time that stands in the way of a claim.
 async fn add_taken(tx: &mut Tx, claim: &ActorClaim, conflicts: &mut Vec<Conflict>) -> Result<(), Error> {
