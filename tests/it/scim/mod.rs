@@ -19,7 +19,7 @@ const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const KIND: &str = "application/scim+json";
 
 /// A provisioning source.
-pub struct Source {
+struct Source {
     client: Client,
     base: String,
 }
@@ -29,8 +29,7 @@ impl Source {
         Self::named(app, "entra").await
     }
 
-    /// A source with this client id.
-    pub async fn named(app: &TestApp, id: &str) -> Self {
+    async fn named(app: &TestApp, id: &str) -> Self {
         let mut client = system_client(id, "system/Organization.r");
         client.may_provision = true;
         clients::add(app.library(), client, "a test").await.expect("a client");
@@ -82,14 +81,8 @@ impl Source {
         format!("Users/{}", made.text("/id"))
     }
 
-    /// Makes a user whom the source itself calls `external_id`; its path.
-    pub async fn user_with(&self, username: &str, external_id: &str) -> String {
-        let user = json!({ "schemas": [USER], "userName": username, "externalId": external_id });
-        format!("Users/{}", self.post("Users", &user).await.is(201).text("/id"))
-    }
-
     /// Makes a group; its path.
-    pub async fn group(&self, name: &str, members: &[&str]) -> String {
+    async fn group(&self, name: &str, members: &[&str]) -> String {
         let members: Vec<Value> = members.iter().map(|path| json!({ "value": id(path) })).collect();
         let group = json!({ "schemas": [GROUP], "displayName": name, "members": members });
         let made = self.post("Groups", &group).await.is(201);
