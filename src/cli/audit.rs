@@ -6,7 +6,7 @@ use crate::app::{App, audit};
 use crate::audit::act::Act;
 use crate::audit::event::{Actor, Event, Scene};
 use crate::audit::import::{Files, Trust};
-use crate::audit::key::{Signer, Verifier};
+use crate::audit::key::Verifier;
 use crate::audit::report::Report;
 use crate::audit::{extract, import};
 use crate::clock::Clock;
@@ -14,9 +14,8 @@ use crate::config::Config;
 use crate::store::Store;
 use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,12 +67,10 @@ pub(super) enum AuditCommand {
         /// The event's place in the log
         seq: u64,
     },
-    /// Make a key that signs checkpoints, and print its public key
+    /// Make a key that signs checkpoints, in the directory of the settings, and print its public key
     Key {
-        /// The log's name, such as clinic.example/audit
-        name: String,
-        /// Where to write it; it must not exist
-        file: PathBuf,
+        #[command(flatten)]
+        settings: Settings,
     },
 }
 
@@ -98,7 +95,7 @@ impl AuditCommand {
                 print!("{}", proof.text());
                 Ok(())
             }
-            Self::Key { name, file } => make_key(&name, &file),
+            Self::Key { settings } => make_key(&settings.load()?),
         }
     }
 }
@@ -218,15 +215,14 @@ fn conclude(report: &Report) -> Result<(), Failure> {
     }
 }
 
-fn make_key(name: &str, path: &Path) -> Result<(), Failure> {
+fn make_key(config: &Config) -> Result<(), Failure> {
     let seed = SecretBox::new(Box::new(Clock::system().random_bytes::<32>()?));
-    let signer = Signer::from_seed(name, seed.expose_secret()).map_err(|error| format!("the key {error}"))?;
-    let pem = SecretString::from(signer.to_pem().map_err(|error| format!("the key {error}"))?);
-    let unusable = |error: std::io::Error| unusable(path, error);
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(unusable)?;
-    file.write_all(pem.expose_secret().as_bytes()).map_err(unusable)?;
-    file.sync_all().map_err(unusable)?;
+    let name = audit::keys::origin(config);
+    let (path, signer) = audit::keys::create(&config.audit.keys, &name, seed.expose_secret())?;
+    eprintln!(
+        "{} signs from the next start on. Its public key, for whoever is to check the log:",
+        path.display()
+    );
     println!("{}", signer.verifier());
     Ok(())
 }

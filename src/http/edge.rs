@@ -69,7 +69,9 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
             answer
         } else {
             request.extensions_mut().insert(arrival);
-            request.extensions_mut().insert(traced.caller());
+            if let Some(caller) = traced.caller() {
+                request.extensions_mut().insert(caller);
+            }
             let work = AssertUnwindSafe(next.run(request)).catch_unwind();
             match tokio::time::timeout_at(deadline + TO_RECORD, work).await {
                 Ok(Ok(response)) => response,
@@ -87,7 +89,7 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
             }
         };
         let mut response = if too_many {
-            traced.limited(&http, address, response).await
+            traced.limited(&http, response).await
         } else {
             traced.end(&http, response, at_edge).await
         };

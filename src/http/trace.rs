@@ -14,7 +14,7 @@ use crate::fhir::outcome::{Error, Kind};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::header::HOST;
-use http::{Extensions, HeaderMap, Method};
+use http::{Extensions, HeaderValue, Method, Uri};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -73,39 +73,67 @@ pub fn trace(path: &str) -> Option<Trace> {
 /// A request on its way, as far as the record is concerned.
 pub(super) struct Traced {
     trace: Trace,
-    reads: bool,
-    line: String,
-    caller: Caller,
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    request_id: Arc<str>,
+    address: IpAddr,
+    /// Whoever the use cases of the request are carried out for; the FHIR endpoint tells of its own.
+    caller: Option<Caller>,
 }
 
 impl Traced {
     /// Begins to trace a request.
-    pub(super) fn begin(http: &Http, request: &Request, request_id: &str, address: IpAddr) -> Self {
+    pub(super) fn begin(http: &Http, request: &Request, request_id: &Arc<str>, address: IpAddr) -> Self {
         let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
         // A route that nobody said anything about leaves more rather than less.
         let unsaid = match path {
             "" => Trace::Nothing("there is nothing at this address"),
             _ => Trace::All(Act::Operation),
         };
-        let scene = scene(http, request.headers(), request_id, address);
-        Self {
+        let mut traced = Self {
             trace: trace(path).unwrap_or(unsaid),
-            reads: matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
-            line: clean::oauth(&format!("{} {}", request.method(), request.uri())),
-            caller: Caller::in_scene(scene),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            host: request.headers().get(HOST).cloned(),
+            request_id: Arc::clone(request_id),
+            address,
+            caller: None,
+        };
+        if !matches!(traced.trace, Trace::Fhir | Trace::Nothing(_)) {
+            traced.caller = Some(traced.somebody(http));
         }
+        traced
     }
 
     /// For whom use cases are carried out.
-    pub(super) fn caller(&self) -> Caller {
+    pub(super) fn caller(&self) -> Option<Caller> {
         self.caller.clone()
     }
 
+    /// Somebody who is not known yet, in the scene of this request.
+    fn somebody(&self, http: &Http) -> Caller {
+        Caller::in_scene(Scene {
+            address: Some(self.address.to_string()),
+            server: http.base(self.host.as_ref().and_then(|host| host.to_str().ok())),
+            request_id: self.request_id.to_string(),
+        })
+    }
+
+    /// The request's first line, fit for the record.
+    fn line(&self) -> String {
+        clean::oauth(&format!("{} {}", self.method, self.uri))
+    }
+
+    fn reads(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
     /// Puts on the record that an address sent too much.
-    pub(super) async fn limited(self, http: &Http, address: IpAddr, response: Response) -> Response {
-        let app = http.app.called_by(self.caller);
-        let event = Event { query: Some(self.line), ..app.event(Act::Limited) };
-        match http.limited(format!("address {}", origin_text(address)), event).await {
+    pub(super) async fn limited(self, http: &Http, response: Response) -> Response {
+        let app = http.app.called_by(self.somebody(http));
+        let event = Event { query: Some(self.line()), ..app.event(Act::Limited) };
+        match http.limited(format!("address {}", origin_text(self.address)), event).await {
             Ok(()) => response,
             Err(error) => unrecorded(&error),
         }
@@ -117,21 +145,22 @@ impl Traced {
         let act = match self.trace {
             Trace::Fhir if at_edge => Act::Operation,
             Trace::Fhir | Trace::Nothing(_) => return response,
-            Trace::Sent(_) if self.reads && status < 400 => return response,
+            Trace::Sent(_) if self.reads() && status < 400 => return response,
             Trace::All(act) | Trace::Sent(act) => act,
         };
-        if self.caller.is_noted() && status < 500 {
+        let caller = self.caller.clone().unwrap_or_else(|| self.somebody(http));
+        if caller.is_noted() && status < 500 {
             return response;
         }
-        let app = http.app.called_by(self.caller);
-        let mut event = Event { query: Some(self.line), ..app.event(act) };
+        let app = http.app.called_by(caller);
+        let mut event = Event { query: Some(self.line()), ..app.event(act) };
         let reason = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
         let told = format!("{status} {}", reason.unwrap_or_default());
         event.outcome = match (self.trace, act) {
             // Had it been done, the use case would have said so.
             (Trace::Sent(_), _) | (_, Act::SignIn) if status < 400 => Outcome::Refused(told),
             // Sent away to sign in first.
-            _ if self.reads && status == 303 => Outcome::Denied(told),
+            _ if self.reads() && status == 303 => Outcome::Denied(told),
             _ => Outcome::of_status(status, told),
         };
         match app.note(event).await {
@@ -164,14 +193,6 @@ fn unrecorded(error: &dyn std::fmt::Display) -> Response {
 /// What counts as one address.
 fn origin_text(address: IpAddr) -> String {
     std::net::Ipv6Addr::from_bits(origin(address)).to_canonical().to_string()
-}
-
-fn scene(http: &Http, headers: &HeaderMap, request_id: &str, address: IpAddr) -> Scene {
-    Scene {
-        address: Some(address.to_string()),
-        server: http.base(headers.get(HOST).and_then(|host| host.to_str().ok())),
-        request_id: request_id.to_owned(),
-    }
 }
 
 impl Http {

@@ -4,7 +4,7 @@ use super::record;
 use crate::app::write::Work;
 use crate::app::{Answer, App, Context};
 use crate::audit::act::Act;
-use crate::audit::event::{Actor, Event, Outcome, Person, Scene};
+use crate::audit::event::{Actor, Event, Outcome, Person, Recorded, Scene};
 use crate::audit::{clean, patients};
 use crate::auth::consent::Decision;
 use crate::auth::principal::{Principal, Who};
@@ -15,6 +15,10 @@ use crate::fhir::outcome::Error;
 use crate::fhir::registry::ResourceType;
 use crate::store::{Tx, audit};
 use std::collections::BTreeSet;
+
+/// The most patients named by one search that get an event of their own, so that a long list does not become many
+/// thousand events; the search itself is on the record in any case.
+const MOST_NAMED: usize = 200;
 
 /// What a request asked for, kept until it is known how it ended.
 #[derive(Clone, Debug)]
@@ -146,7 +150,7 @@ fn name_patients(interaction: &Interaction, query: &str, named: &mut BTreeSet<St
                 None => continue,
             };
             // Something else than an id is no patient: the query itself is on the record.
-            if crate::fhir::interaction::is_id(id) {
+            if named.len() < MOST_NAMED && crate::fhir::interaction::is_id(id) {
                 named.insert(id.to_owned());
             }
         }
@@ -195,8 +199,21 @@ pub async fn conclude(
     asked: &Asked,
     outcome: &Result<Answer, Error>,
 ) -> Result<(), Error> {
+    app.recorder.record(concluded(app, ctx, asked, outcome)?).await
+}
+
+/// What [`conclude`] records.
+///
+/// # Errors
+/// When there is no randomness.
+pub fn concluded(
+    app: &App,
+    ctx: &Context,
+    asked: &Asked,
+    outcome: &Result<Answer, Error>,
+) -> Result<Vec<Recorded>, Error> {
     if matches!(outcome, Ok(answer) if answer.on_record) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut event = Event::new(asked.act, actor(ctx.access.principal(), &ctx.base), scene(ctx));
     let mut whose = asked.named.clone();
@@ -226,7 +243,7 @@ pub async fn conclude(
     for decision in decisions(ctx, asked, outcome, &whose) {
         events.push(record(app, &decision)?);
     }
-    app.recorder.record(events).await
+    Ok(events)
 }
 
 /// Acts whose answers hold many resources that nobody looked at one by one.
@@ -235,11 +252,7 @@ fn is_bundled(act: Act) -> bool {
 }
 
 /// One event for each patient, or one for none (IHE BALP, PatientQuery).
-fn recorded(
-    app: &App,
-    event: &Event,
-    whose: &BTreeSet<String>,
-) -> Result<Vec<crate::audit::event::Recorded>, Error> {
+fn recorded(app: &App, event: &Event, whose: &BTreeSet<String>) -> Result<Vec<Recorded>, Error> {
     if whose.is_empty() {
         return Ok(vec![record(app, event)?]);
     }

@@ -15,7 +15,7 @@ mod sequencer;
 pub mod verify;
 
 pub use caller::Caller;
-pub use describe::{Asked, actor, conclude, refused, scene, written};
+pub use describe::{Asked, actor, conclude, concluded, refused, scene, written};
 pub use recorder::Recorder;
 pub use sequencer::Sequencer;
 

@@ -1,6 +1,7 @@
 //! The filter language (RFC 7644 §3.4.2.2), read by recursive descent and bounded in length and depth.
 
 use super::error::{Error, Kind};
+use crate::store::scim::Comparison;
 use serde_json::Value;
 
 /// The longest filter, in bytes.
@@ -8,44 +9,20 @@ const LONGEST: usize = 2048;
 /// The deepest nesting.
 const DEEPEST: usize = 16;
 
-/// How an attribute is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    /// `eq`
-    Eq,
-    /// `ne`
-    Ne,
-    /// `co`
-    Co,
-    /// `sw`
-    Sw,
-    /// `ew`
-    Ew,
-    /// `gt`
-    Gt,
-    /// `ge`
-    Ge,
-    /// `lt`
-    Lt,
-    /// `le`
-    Le,
-}
-
-impl Comparison {
-    fn from_code(code: &str) -> Option<Self> {
-        const ALL: [(&str, Comparison); 9] = [
-            ("eq", Comparison::Eq),
-            ("ne", Comparison::Ne),
-            ("co", Comparison::Co),
-            ("sw", Comparison::Sw),
-            ("ew", Comparison::Ew),
-            ("gt", Comparison::Gt),
-            ("ge", Comparison::Ge),
-            ("lt", Comparison::Lt),
-            ("le", Comparison::Le),
-        ];
-        ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(code)).map(|(_, found)| found)
-    }
+/// The comparison with this code (RFC 7644 §3.4.2.2).
+fn comparison(code: &str) -> Option<Comparison> {
+    const ALL: [(&str, Comparison); 9] = [
+        ("eq", Comparison::Eq),
+        ("ne", Comparison::Ne),
+        ("co", Comparison::Co),
+        ("sw", Comparison::Sw),
+        ("ew", Comparison::Ew),
+        ("gt", Comparison::Gt),
+        ("ge", Comparison::Ge),
+        ("lt", Comparison::Lt),
+        ("le", Comparison::Le),
+    ];
+    ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(code)).map(|(_, found)| found)
 }
 
 /// A filter.
@@ -204,7 +181,7 @@ impl<'a> Reader<'a> {
         if operator.eq_ignore_ascii_case("pr") {
             return Ok(Filter::Present(name.to_owned()));
         }
-        let how = Comparison::from_code(operator)
+        let how = comparison(operator)
             .ok_or_else(|| bad(format!("\"{operator}\" is not an operator of a filter")))?;
         Ok(Filter::Compare(name.to_owned(), how, self.value()?))
     }

@@ -2,12 +2,12 @@
 
 use super::attributes::Type;
 use super::error::{Error, Kind};
-use super::filter::{Comparison, Filter};
+use super::filter::Filter;
 use super::{Resource, group, user};
 use crate::app::App;
 use crate::app::account::folded;
 use crate::fhir::date::instant;
-use crate::store::scim::{self, Column, Condition, Op, Order};
+use crate::store::scim::{self, Column, Comparison, Condition, Order};
 use crate::store::{Arg, Tx};
 use serde_json::Value;
 
@@ -203,33 +203,32 @@ fn compared(name: &str, how: Comparison, value: &Value) -> Result<Condition, Err
     let Some(text) = value.as_str().filter(|text| !text.contains('\0')) else {
         return Err(Error::new(Kind::InvalidFilter, format!("{name} is compared with a text")));
     };
-    let op = op(how);
     let value = match column {
-        Column::Modified if matches!(op, Op::Co | Op::Sw | Op::Ew) => {
+        Column::Modified if matches!(how, Comparison::Co | Comparison::Sw | Comparison::Ew) => {
             return Err(Error::new(Kind::InvalidFilter, "A time is compared by eq, ne, gt, ge, lt and le"));
         }
-        Column::Modified => return modified(op, text),
+        Column::Modified => return modified(how, text),
         Column::Username => Arg::Text(folded(text)),
         Column::Name => Arg::Text(text.to_ascii_lowercase()),
         _ => Arg::Text(text.to_owned()),
     };
-    Ok(Condition::Is(column, op, value))
+    Ok(Condition::Is(column, how, value))
 }
 
 /// Times are told in milliseconds, so one stands for the whole of its millisecond.
-fn modified(op: Op, text: &str) -> Result<Condition, Error> {
+fn modified(op: Comparison, text: &str) -> Result<Condition, Error> {
     let at = instant(text);
     let at =
         at.ok_or_else(|| Error::new(Kind::InvalidFilter, "meta.lastModified is compared with a time"))?;
     let first = at - at.rem_euclid(1000);
     let is = |op, at| Condition::Is(Column::Modified, op, Arg::Int(at));
     Ok(match op {
-        Op::Ge => is(Op::Ge, first),
-        Op::Lt => is(Op::Lt, first),
-        Op::Gt => is(Op::Ge, first + 1000),
-        Op::Le => is(Op::Lt, first + 1000),
-        Op::Ne => Condition::Any(vec![is(Op::Lt, first), is(Op::Ge, first + 1000)]),
-        _ => Condition::All(vec![is(Op::Ge, first), is(Op::Lt, first + 1000)]),
+        Comparison::Ge => is(Comparison::Ge, first),
+        Comparison::Lt => is(Comparison::Lt, first),
+        Comparison::Gt => is(Comparison::Ge, first + 1000),
+        Comparison::Le => is(Comparison::Lt, first + 1000),
+        Comparison::Ne => Condition::Any(vec![is(Comparison::Lt, first), is(Comparison::Ge, first + 1000)]),
+        _ => Condition::All(vec![is(Comparison::Ge, first), is(Comparison::Lt, first + 1000)]),
     })
 }
 
@@ -246,19 +245,5 @@ fn active(how: Comparison, value: &Value) -> Result<Condition, Error> {
         Comparison::Ne if !wanted => Ok(Condition::Not(Box::new(disabled))),
         Comparison::Eq | Comparison::Ne => Ok(disabled),
         _ => Err(bad()),
-    }
-}
-
-fn op(how: Comparison) -> Op {
-    match how {
-        Comparison::Eq => Op::Eq,
-        Comparison::Ne => Op::Ne,
-        Comparison::Co => Op::Co,
-        Comparison::Sw => Op::Sw,
-        Comparison::Ew => Op::Ew,
-        Comparison::Gt => Op::Gt,
-        Comparison::Ge => Op::Ge,
-        Comparison::Lt => Op::Lt,
-        Comparison::Le => Op::Le,
     }
 }

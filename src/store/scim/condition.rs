@@ -34,7 +34,7 @@ impl Column {
 
 /// How a column is compared with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
+pub enum Comparison {
     /// Equal.
     Eq,
     /// Not equal, or not there.
@@ -67,7 +67,7 @@ pub enum Condition {
     /// The column has a value.
     There(Column),
     /// The column compares so with a value.
-    Is(Column, Op, Arg),
+    Is(Column, Comparison, Arg),
 }
 
 impl Condition {
@@ -91,25 +91,27 @@ fn joined(parts: &[Condition], with: &str, none: &str, args: &mut Vec<Arg>) -> S
     format!("({})", parts.join(with))
 }
 
-fn compared(column: Column, op: Op, value: Arg, args: &mut Vec<Arg>) -> String {
+fn compared(column: Column, op: Comparison, value: Arg, args: &mut Vec<Arg>) -> String {
     args.push(value);
     let (column, mark) = (column.sql(), format!("${}", args.len()));
     let test = match op {
-        Op::Eq | Op::Ne => format!("{column} = {mark}"),
-        Op::Gt => format!("{column} > {mark}"),
-        Op::Ge => format!("{column} >= {mark}"),
-        Op::Lt => format!("{column} < {mark}"),
-        Op::Le => format!("{column} <= {mark}"),
+        Comparison::Eq | Comparison::Ne => format!("{column} = {mark}"),
+        Comparison::Gt => format!("{column} > {mark}"),
+        Comparison::Ge => format!("{column} >= {mark}"),
+        Comparison::Lt => format!("{column} < {mark}"),
+        Comparison::Le => format!("{column} <= {mark}"),
         // Without patterns, so that no character of the value means anything, and alike on both engines.
-        Op::Co => format!("(length(replace({column}, {mark}, '')) < length({column}) OR {mark} = '')"),
-        Op::Sw => format!("substr({column}, 1, length({mark})) = {mark}"),
-        Op::Ew => format!(
+        Comparison::Co => {
+            format!("(length(replace({column}, {mark}, '')) < length({column}) OR {mark} = '')")
+        }
+        Comparison::Sw => format!("substr({column}, 1, length({mark})) = {mark}"),
+        Comparison::Ew => format!(
             "(length({column}) >= length({mark}) \
              AND substr({column}, length({column}) - length({mark}) + 1) = {mark})"
         ),
     };
     match op {
-        Op::Ne => format!("(NOT COALESCE({test}, 1 = 0))"),
+        Comparison::Ne => format!("(NOT COALESCE({test}, 1 = 0))"),
         _ => format!("COALESCE({test}, 1 = 0)"),
     }
 }

@@ -4,7 +4,7 @@ mod condition;
 mod group;
 mod user;
 
-pub use condition::{Column, Condition, Op};
+pub use condition::{Column, Comparison, Condition};
 pub use group::{
     Group, Member, by_role, delete as delete_group, find as group, groups, groups_of, insert as insert_group,
     members, role_of, touch_group, withdraw,

@@ -487,13 +487,25 @@ fn garbage_is_no_export() {
 fn a_key_is_made_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TempDir::new().unwrap();
-    let path = dir.path().join("audit.pem");
-    let make = || slotwright().args(["audit", "key", ORIGIN]).arg(&path).output().unwrap();
+    let keys = dir.path().join("keys");
+    let make = || {
+        let settings =
+            [("SLOTWRIGHT_AUDIT__KEYS", keys.to_str().unwrap()), ("SLOTWRIGHT_AUDIT__ORIGIN", ORIGIN)];
+        slotwright()
+            .args(["audit", "key"])
+            .envs(settings)
+            .env_remove("SLOTWRIGHT_R4_EXAMPLES")
+            .output()
+            .unwrap()
+    };
     let made = make();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let files = || std::fs::read_dir(&keys).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
+    let path = files().remove(0);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let signer = Signer::from_text(ORIGIN, &std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(String::from_utf8(made.stdout).unwrap().trim(), signer.verifier().to_string());
-    // It never writes over a key.
-    assert!(!make().status.success());
+    // The next one stands beside it: both sign while one takes the place of the other.
+    assert!(make().status.success());
+    assert_eq!(files().len(), 2);
 }
