@@ -4,9 +4,10 @@
 Needs Python 3 and nothing else, and shares nothing with the program that made the export. What is done, and
 why, is described in the export's README.txt. Ends with status 0 only when all holds.
 """
-import argparse, base64, hashlib, json, os, sys
+import argparse, base64, calendar, hashlib, json, os, re, sys, time
 
 findings, purged, gone = [], [], []
+SIX_YEARS = 6 * 365 * 86400
 
 
 def found(text):
@@ -61,6 +62,10 @@ def climb(place, last, old, new, proof):
 def included(seq, size, leaf, proof):
     result = climb(seq, size - 1, leaf, leaf, proof) if seq < size else None
     return result and result[1]
+
+
+def proof(row, leaf, size):
+    return included(row["seq"], size, sha(b"\0" + leaf), [unb64(h, 32) for h in row.get("proof", [])])
 
 
 def consistent(old, old_root, new, new_root, proof):
@@ -158,6 +163,13 @@ def believe(name, note, keys):
         found(f"{name}: {error}")
 
 
+def kept(path):
+    """The notes of a file to which they were appended, without what a crash cut short."""
+    text = read(path) if path else b""
+    notes = re.findall(rb"(?:[^\n]+\n)+\n(?:\xe2\x80\x94 [^\n]+\n)+", text)
+    return notes or [text] * bool(path)
+
+
 # Events
 def event(line):
     """The line's members, its event as it was hashed, the content hash, and the leaf."""
@@ -180,9 +192,18 @@ def same(row, raw):
         found(f"{name}: says that it was recorded {body['recorded']}, its leaf {row['recorded']}")
     system = "https://slotwright.org/fhir/CodeSystem/audit"
     if any(c.get("system") == system and c.get("code") == "purge" for c in body.get("subtype", [])):
+        if moment(row) > time.time() + 86400:
+            return found("a purge event says that it is from the future: it permits nothing")
         for detail in (d for e in body.get("entity", []) for d in e.get("detail", [])):
             if detail.get("type") == "purged":
-                purged.append(tuple(map(int, detail["valueString"].split("-"))))
+                purged.append((*map(int, detail["valueString"].split("-")), moment(row) - SIX_YEARS))
+
+
+def moment(row):
+    try:
+        return calendar.timegm(time.strptime(row["recorded"][:19], "%Y-%m-%dT%H:%M:%S"))
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
 
 
 def read(path):
@@ -193,13 +214,14 @@ def read(path):
         return b""
 
 
-def lines(directory):
-    with open(os.path.join(directory, "events.ndjson"), "rb") as file:
+def lines(directory, name="events.ndjson"):
+    path = os.path.join(directory, name)
+    with open(path if os.path.exists(path) or name == "events.ndjson" else os.devnull, "rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 yield event(line)
             except (ValueError, KeyError, TypeError) as error:
-                found(f"events.ndjson, line {number}: is not an event ({error})")
+                found(f"{name}, line {number}: is not an event ({error})")
 
 
 def place(number, width):
@@ -226,14 +248,14 @@ def leaves_and_hashes(directory, size):
 def whole(directory, newest, saved, events):
     size = newest[0] if newest else events
     rows, edge, ahead, wrong, good = lines(directory), [], None, {}, 0
-    checks = [c for c in (("checkpoint", newest), ("the saved checkpoint", saved)) if c[1]]
+    checks = [("checkpoint", newest)] * bool(newest) + [("the saved checkpoint", one) for one in saved]
     compared = set()
 
     def compare(count):
         nonlocal good
         for name, (covers, hashed) in checks:
             if covers == count:
-                compared.add(name)
+                compared.add(covers)
                 if root(edge) == hashed:
                     good = max(good, count)
                 else:
@@ -263,7 +285,7 @@ def whole(directory, newest, saved, events):
         if sha(b"\0" + leaf) != hashed:
             found(f"leaf {seq} {name}: is not what was hashed (edited)")
         if row is None or raw is None:
-            gone.append(seq)
+            gone.append((seq, moment(members)))
         if row and content != stated:
             wrong[seq] = (stated, content, name)
         elif row and expected != leaf:
@@ -281,7 +303,7 @@ def whole(directory, newest, saved, events):
         else:
             found(f"event {seq} {name}: its content is not what was logged (edited)")
     for name, (covers, _) in checks:
-        if name not in compared:
+        if covers not in compared:
             found(f"{name}: was signed over {covers} leaves, but the log has {size}; leaves {size} to "
                   f"{covers - 1} are missing (truncated)")
     level, below = 1, size >> 8
@@ -310,16 +332,19 @@ def part(directory, newest, saved, covers, events, end, keys):
             found(f"consistency: the log was rewritten since {older[0]} leaves (rewritten)")
         elif older:
             proved.append(older)
-    if saved and newest and saved not in proved:
-        if saved[0] > newest[0]:
-            found(f"the saved checkpoint: was signed over {saved[0]} leaves, but the log has {newest[0]}; "
-                  f"leaves {newest[0]} to {saved[0] - 1} are missing (truncated)")
-        elif any(saved[0] == one[0] for one in proved):
+    unknown = None
+    for kept in saved if newest else []:
+        if kept[0] > newest[0]:
+            found(f"the saved checkpoint: was signed over {kept[0]} leaves, but the log has {newest[0]}; "
+                  f"leaves {newest[0]} to {kept[0] - 1} are missing (truncated)")
+        elif kept not in proved and any(kept[0] == one[0] for one in proved):
             found("the saved checkpoint: was signed over other leaves than the first "
-                  f"{saved[0]} of this log (rewritten)")
-        else:
-            found("the saved checkpoint: this export does not prove that it goes on from "
-                  f"{saved[0]} leaves; ask for one with a consistency proof from that size")
+                  f"{kept[0]} of this log (rewritten)")
+        elif kept not in proved:
+            unknown = kept[0]
+    if unknown is not None and not any(kept[0] == one[0] for kept in saved for one in proved):
+        found("the saved checkpoint: this export does not prove that it goes on from "
+              f"{unknown} leaves; ask for one with a consistency proof from that size")
     for row, raw, _, leaf in lines(directory):
         count, seq, after, name = count + 1, row["seq"], row.get("after"), f"event {row['seq']} ({row['id']})"
         if last is not None and last >= seq:
@@ -332,10 +357,14 @@ def part(directory, newest, saved, covers, events, end, keys):
             found(f"events between {last} and {seq} are missing (deleted)")
         last = seq if last is None else max(last, seq)
         if raw is None:
-            gone.append(seq)
-        hashes = [unb64(h, 32) for h in row.get("proof", [])]
-        if newest and included(seq, newest[0], sha(b"\0" + leaf), hashes) != newest[1]:
+            gone.append((seq, moment(row)))
+        if newest and proof(row, leaf, newest[0]) != newest[1]:
             found(f"{name}: is not what was logged (edited)")
+        elif newest and raw:
+            same(row, raw)
+    for row, raw, _, leaf in lines(directory, "purges.ndjson"):
+        if newest and proof(row, leaf, newest[0]) != newest[1]:
+            found(f"purges.ndjson: event {row['seq']} ({row['id']}) is not what was logged (edited)")
         elif newest and raw:
             same(row, raw)
     if (count, last) != (events, end):
@@ -353,16 +382,22 @@ def main():
     keys = [key(text) for text in asked.key or own]
     manifest = json.loads(read(os.path.join(asked.directory, "export.json")))
     newest = believe("checkpoint", read(os.path.join(asked.directory, "checkpoint")), keys)
-    saved = believe("the saved checkpoint", read(asked.checkpoint), keys) if asked.checkpoint else None
+    saved = [believe("the saved checkpoint", note, keys) for note in kept(asked.checkpoint)]
+    saved = [one for one in saved if one]
     if manifest["covers"] == "log":
         whole(asked.directory, newest, saved, manifest["events"])
     else:
         part(asked.directory, newest, saved, manifest["covers"], manifest["events"], manifest["last"], keys)
-    for seq in gone:
-        if not any(first <= seq <= last for first, last in purged):
+    lawful = 0
+    for seq, recorded in gone:
+        if any(first <= seq <= last and recorded <= before for first, last, before in purged):
+            lawful += 1
+        else:
             found(f"event {seq} is gone, and no purge event says so (deleted)")
     for text in findings:
         print(text)
+    if lawful:
+        print(f"{lawful} events: content lawfully purged.")
     if not asked.key:
         print('The keys are those of the export itself: compare the file "key" with what you were given.')
     print(f"{len(findings)} findings." if findings else "All holds.")

@@ -191,6 +191,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     reasons.extend(app.keys.check().err().map(|error| error.to_string()));
     let signers = app::audit::keys::load(&app.config);
     reasons.extend(signers.as_ref().err().map(ToString::to_string));
+    reasons.extend(app::audit::push::listeners(&app.config).err());
     reasons.extend(app::unfit::reasons(&app).await?);
     if !reasons.is_empty() {
         app.store.close().await;
@@ -211,8 +212,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
             }
         }
     };
-    let served = http::serve(app, listener, stopping).await;
+    let served = http::serve(app.clone(), listener, stopping).await;
     worker.abort();
+    app.summaries.flush(&app, true).await?;
     Ok(served?)
 }
 

@@ -73,6 +73,8 @@ pub struct App {
     pub proved: oauth::proved::ProvedTokens,
     /// Where what no transaction records is put on the record.
     pub recorder: audit::Recorder,
+    /// Reads that are counted before they are put on the record.
+    pub summaries: audit::Summaries,
     /// For whom a use case is carried out, as the record tells it.
     pub caller: audit::Caller,
     /// Bearers of access tokens, as of the last change of anybody's access.
@@ -130,6 +132,7 @@ impl App {
             keys,
             proved: oauth::proved::ProvedTokens::default(),
             recorder,
+            summaries: audit::Summaries::default(),
             caller: audit::Caller::of_work("server"),
             bearers: bearer::Bearers::default(),
             consents,

@@ -184,7 +184,7 @@ impl Act {
             Self::Administration => dcm("110129"),
             Self::AuditRead => ours("audit-read"),
             Self::Export => ours("export"),
-            Self::Purge => ours("purge"),
+            Self::Purge => Code { system: super::purge::SYSTEM, code: super::purge::CODE },
             Self::Review => ours("review"),
             Self::Delivery => ours("notification"),
             Self::Started => dcm("110120"),

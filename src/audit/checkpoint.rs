@@ -90,6 +90,31 @@ impl SignedCheckpoint {
     }
 }
 
+/// The checkpoints in a file to which each was appended: all that can be read; what can't is the rest of a write that
+/// a crash cut short. When nothing can be read, all of it, so that whoever reads it says why.
+pub fn kept(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut notes: Vec<&[u8]> = Vec::new();
+    // A paragraph, and the signatures below it.
+    let (mut from, mut at, mut signed) = (0, 0, false);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let signature = line.starts_with(super::note::DASH.as_bytes());
+        if signed && !signature {
+            notes.extend(bytes.get(from..at));
+            (from, signed) = (at, false);
+        }
+        let next = at + line.len();
+        let below = bytes.get(next..).is_some_and(|rest| rest.starts_with(super::note::DASH.as_bytes()));
+        if line == b"\n" && !below {
+            from = next;
+        }
+        signed |= signature;
+        at = next;
+    }
+    notes.extend(bytes.get(from..at));
+    notes.retain(|note| SignedCheckpoint::parse(note).is_ok());
+    if notes.is_empty() { vec![bytes] } else { notes }
+}
+
 /// A decimal number without leading zeros.
 pub(super) fn decimal(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -100,4 +125,30 @@ pub(super) fn decimal(text: &str) -> Option<u64> {
 /// A hash in base64.
 pub(super) fn hash(text: &str) -> Option<Hash> {
     STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_checkpoints_are_read_one_by_one() {
+        let signer = Signer::from_seed("clinic.example/audit", &[1; 32]).unwrap();
+        let note = |size| {
+            let checkpoint = Checkpoint { origin: "clinic.example/audit".to_owned(), size, root: [2; 32] };
+            checkpoint.sign([&signer, &signer])
+        };
+        let (one, two) = (note(1), note(20));
+        let split = |text: &str| -> Vec<String> {
+            kept(text.as_bytes()).into_iter().map(|note| String::from_utf8(note.to_vec()).unwrap()).collect()
+        };
+        assert_eq!(split(&one), [one.clone()]);
+        assert_eq!(split(&format!("{one}{two}{one}")), [one.clone(), two.clone(), one.clone()]);
+        // What a crash left of a note, at any byte, does not hide the next.
+        for end in (0..two.len()).filter(|end| two.is_char_boundary(*end)) {
+            let found = split(&format!("{one}{}\n\n{two}", &two[..end]));
+            assert!(found.first() == Some(&one) && found.last() == Some(&two), "{end}: {found:?}");
+        }
+        assert_eq!(split("nonsense"), ["nonsense"]);
+    }
 }

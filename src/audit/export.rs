@@ -6,6 +6,7 @@
 //! | `key` | the log's public keys, one a line; compare them with those that you were given |
 //! | `export.json` | what the export covers: [`Manifest`] |
 //! | `events.ndjson` | one event a line: [`Line`] |
+//! | `purges.ndjson` | beside a part of which contents were purged: the events that say so, as lines |
 //! | `tile/…` | for the whole log: its hashes and leaves as C2SP tlog-tiles |
 //! | `consistency` | that an older checkpoint is the beginning of this one: [`consistency`] |
 //! | `README.txt` | how anyone checks it |

@@ -1,7 +1,7 @@
 //! Checks an export: reads it line by line and lets the [`Verifier`] judge, or, for a part of the log, judges
 //! each line by its own proof.
 
-use super::checkpoint::hash;
+use super::checkpoint::{hash, kept};
 use super::export::{Coverage, Manifest};
 use super::key::Verifier as Key;
 use super::leaf::{Leaf, Salt, content_hash, recorded_text};
@@ -10,6 +10,7 @@ use super::report::Report;
 use super::tiles::{self, WIDTH};
 use super::tree::{Hash, Node};
 use super::verify::{Content, Entry, Verifier};
+use crate::clock::Micros;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -36,8 +37,10 @@ pub trait Files {
 pub struct Trust<'a> {
     /// The log's keys, and those of witnesses; when there are none, those of the export itself are believed.
     pub keys: &'a [Key],
-    /// A checkpoint that was kept, as the note it was.
+    /// Checkpoints that were kept: notes, one behind the other.
     pub saved: Option<&'a [u8]>,
+    /// The time, which no event can be ahead of.
+    pub now: Micros,
 }
 
 /// A line of `events.ndjson`.
@@ -72,6 +75,10 @@ impl<'a> Row<'a> {
 
     fn salt(&self) -> Option<Salt> {
         STANDARD.decode(self.salt.as_deref()?).ok()?.try_into().ok()
+    }
+
+    fn proof(&self) -> Option<Vec<Hash>> {
+        self.proof.as_ref()?.iter().map(|text| hash(text)).collect()
     }
 
     /// The leaf that the line stands for.
@@ -130,8 +137,8 @@ pub fn verify(files: &dyn Files, trust: Trust<'_>) -> std::io::Result<Report> {
     };
     let note = small(files, "checkpoint")?.unwrap_or_default();
     let mut report = match manifest.covers {
-        Coverage::Log => whole(files, manifest, &note, keys, trust.saved)?,
-        Coverage::Range | Coverage::Selection => part(files, manifest, &note, keys, trust.saved)?,
+        Coverage::Log => whole(files, manifest, &note, Trust { keys, ..trust })?,
+        Coverage::Range | Coverage::Selection => part(files, manifest, &note, Trust { keys, ..trust })?,
     };
     for text in early {
         report.found(None, text);
@@ -147,16 +154,10 @@ pub(super) fn small(files: &dyn Files, name: &str) -> std::io::Result<Option<Vec
 }
 
 /// The whole log: leaves and hashes from the tiles, events beside them.
-fn whole(
-    files: &dyn Files,
-    manifest: Manifest,
-    note: &[u8],
-    keys: &[Key],
-    saved: Option<&[u8]>,
-) -> std::io::Result<Report> {
-    let mut verifier = Verifier::new(keys, false);
+fn whole(files: &dyn Files, manifest: Manifest, note: &[u8], trust: Trust<'_>) -> std::io::Result<Report> {
+    let mut verifier = Verifier::new(trust.keys, false, trust.now);
     let newest = verifier.checkpoint("checkpoint", note);
-    if let Some(saved) = saved {
+    for saved in trust.saved.map(kept).unwrap_or_default() {
         verifier.checkpoint("the saved checkpoint", saved);
     }
     // Without a checkpoint that can be believed its events are compared with their leaves all the same.
@@ -266,15 +267,10 @@ fn differs(row: &Row<'_>, leaf: &Leaf, verifier: &mut Verifier<'_>) {
 }
 
 /// A part of the log: each line proves itself.
-fn part(
-    files: &dyn Files,
-    manifest: Manifest,
-    note: &[u8],
-    keys: &[Key],
-    saved: Option<&[u8]>,
-) -> std::io::Result<Report> {
-    let mut verifier = Part::new(manifest, note, keys);
-    verifier.older(small(files, "consistency")?.as_deref(), saved);
+fn part(files: &dyn Files, manifest: Manifest, note: &[u8], trust: Trust<'_>) -> std::io::Result<Report> {
+    let mut verifier = Part::new(manifest, note, trust.keys, trust.now);
+    let saved = trust.saved.map(kept).unwrap_or_default();
+    verifier.older(small(files, "consistency")?.as_deref(), &saved);
     let mut lines = Lines { from: files.open("events.ndjson")?, line: String::new(), number: 0 };
     while let Some(line) = lines.next()? {
         let row = Row::read(line);
@@ -282,10 +278,18 @@ fn part(
         match row.as_ref().zip(leaf.as_ref()) {
             None => verifier.unreadable(),
             Some((row, leaf)) => {
-                let proof: Option<Vec<Hash>> =
-                    row.proof.as_ref().and_then(|proof| proof.iter().map(|text| hash(text)).collect());
+                let proof = row.proof();
                 verifier.line(leaf, row.after, proof.as_deref(), row.event.map(RawValue::get));
             }
+        }
+    }
+    let mut beside = Lines { from: files.open("purges.ndjson")?, line: String::new(), number: 0 };
+    while let Some(line) = beside.next()? {
+        let row = Row::read(line);
+        let leaf = row.as_ref().and_then(Row::leaf);
+        match row.as_ref().zip(leaf.as_ref()) {
+            None => verifier.found("purges.ndjson: a line is not an event".to_owned()),
+            Some((row, leaf)) => verifier.beside(leaf, row.proof().as_deref(), row.event.map(RawValue::get)),
         }
     }
     Ok(verifier.finish())
@@ -296,8 +300,7 @@ pub(super) fn part_proof(files: &dyn Files, seq: u64) -> std::io::Result<Option<
     let mut lines = Lines { from: files.open("events.ndjson")?, line: String::new(), number: 0 };
     while let Some(line) = lines.next()? {
         if place(line) == Some(seq) {
-            let proof = Row::read(line).and_then(|row| row.proof);
-            return Ok(proof.and_then(|proof| proof.iter().map(|text| hash(text)).collect()));
+            return Ok(Row::read(line).and_then(|row| row.proof()));
         }
     }
     Ok(None)

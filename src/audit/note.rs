@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// What begins a line with a signature.
-const DASH: &str = "\u{2014} ";
+pub const DASH: &str = "\u{2014} ";
 /// Bytes of the largest note that is read.
 pub const LARGEST: usize = 256 * 1024;
 /// The most signatures of a note that is read.

@@ -9,6 +9,7 @@ use super::purge::Gone;
 use super::report::Report;
 use super::tree::Hash;
 use super::verify::{believed, same_event};
+use crate::clock::Micros;
 
 /// Takes in the lines of an export in their order.
 pub(super) struct Part<'k> {
@@ -23,18 +24,19 @@ pub(super) struct Part<'k> {
 }
 
 impl<'k> Part<'k> {
-    pub(super) fn new(manifest: Manifest, note: &[u8], keys: &'k [Key]) -> Self {
+    pub(super) fn new(manifest: Manifest, note: &[u8], keys: &'k [Key], now: Micros) -> Self {
         let mut report = Report::default();
         let tree = believed(note, keys);
         match &tree {
             Ok(tree) => (report.checkpoints, report.size) = (1, tree.size),
             Err(error) => report.found(None, format!("checkpoint: {error}")),
         }
-        Self { manifest, keys, tree: tree.ok(), report, lines: 0, last: None, gone: Gone::default() }
+        Self { manifest, keys, tree: tree.ok(), report, lines: 0, last: None, gone: Gone::new(now) }
     }
 
-    /// Compares with an older checkpoint: that of the `consistency` file, and the one that was kept.
-    pub(super) fn older(&mut self, consistency: Option<&[u8]>, saved: Option<&[u8]>) {
+    /// Compares with older checkpoints: that of the `consistency` file, and those that were kept, of which one must be
+    /// proved to lead here.
+    pub(super) fn older(&mut self, consistency: Option<&[u8]>, saved: &[&[u8]]) {
         let Some(newest) = self.tree.clone() else { return };
         let mut proved = vec![newest.clone()];
         match consistency.map(|content| consistent(content, &newest, self.keys)) {
@@ -45,40 +47,52 @@ impl<'k> Part<'k> {
             Some(Err(error)) => self.report.found(None, format!("consistency: {error}")),
             None => {}
         }
-        match saved.map(|note| believed(note, self.keys)) {
-            None => {}
-            Some(Err(error)) => self.report.found(None, format!("the saved checkpoint: {error}")),
-            Some(Ok(saved)) if saved.size > newest.size => {
-                let text = format!(
-                    "the saved checkpoint: was signed over {} leaves, but the log has {}; leaves {} to {} are \
-                     missing (truncated)",
-                    saved.size,
-                    newest.size,
-                    newest.size,
-                    saved.size - 1
-                );
-                self.report.found(newest.size, text);
+        let (mut compared, mut open) = (0, None);
+        for note in saved {
+            match believed(note, self.keys) {
+                Err(error) => self.report.found(None, format!("the saved checkpoint: {error}")),
+                Ok(saved) if saved.size > newest.size => {
+                    let text = format!(
+                        "the saved checkpoint: was signed over {} leaves, but the log has {}; leaves {} to {} \
+                         are missing (truncated)",
+                        saved.size,
+                        newest.size,
+                        newest.size,
+                        saved.size - 1
+                    );
+                    self.report.found(newest.size, text);
+                    compared += 1;
+                }
+                Ok(saved) => match proved.iter().find(|one| one.size == saved.size) {
+                    Some(one) if one.root == saved.root => {
+                        self.report.checkpoints += 1;
+                        compared += 1;
+                    }
+                    Some(_) => {
+                        let text = format!(
+                            "the saved checkpoint: was signed over other leaves than the first {} of this log \
+                             (rewritten)",
+                            saved.size
+                        );
+                        self.report.found(None, text);
+                        compared += 1;
+                    }
+                    None => open = Some(saved.size),
+                },
             }
-            Some(Ok(saved)) => match proved.iter().find(|one| one.size == saved.size) {
-                Some(one) if one.root == saved.root => self.report.checkpoints += 1,
-                Some(_) => {
-                    let text = format!(
-                        "the saved checkpoint: was signed over other leaves than the first {} of this log \
-                         (rewritten)",
-                        saved.size
-                    );
-                    self.report.found(None, text);
-                }
-                None => {
-                    let text = format!(
-                        "the saved checkpoint: this export does not prove that it goes on from {} leaves; \
-                         ask for one with a consistency proof from that size",
-                        saved.size
-                    );
-                    self.report.found(None, text);
-                }
-            },
         }
+        if let Some(size) = open.filter(|_| compared == 0) {
+            let text = format!(
+                "the saved checkpoint: this export does not prove that it goes on from {size} leaves; ask for \
+                 one with a consistency proof from that size"
+            );
+            self.report.found(None, text);
+        }
+    }
+
+    /// Adds what is wrong beside the lines.
+    pub(super) fn found(&mut self, text: String) {
+        self.report.found(None, text);
     }
 
     /// A line that is no event.
@@ -119,13 +133,28 @@ impl<'k> Part<'k> {
             .is_some_and(|proof| verify_inclusion(seq, tree.size, &leaf.hash(), proof, &tree.root).is_ok());
         match body {
             Some(_) => self.report.events += 1,
-            None => self.gone.missing(seq),
+            None => self.gone.missing(seq, leaf.recorded),
         }
         if !included {
             self.report.found(seq, format!("event {seq} ({id}): is not what was logged (edited)"));
         } else if let Some(body) = body {
-            self.gone.read(body);
+            self.gone.read(body, leaf.recorded, &mut self.report);
             same_event(leaf, body, &mut self.report);
+        }
+    }
+
+    /// A purge event that is beside the export, since it is not one of the events that were asked for.
+    pub(super) fn beside(&mut self, leaf: &Leaf, proof: Option<&[Hash]>, body: Option<&str>) {
+        let (Some(tree), Some(body)) = (&self.tree, body) else { return };
+        let (seq, size) = (leaf.seq, tree.size);
+        let included =
+            proof.is_some_and(|proof| verify_inclusion(seq, size, &leaf.hash(), proof, &tree.root).is_ok());
+        if included {
+            self.gone.read(body, leaf.recorded, &mut self.report);
+            same_event(leaf, body, &mut self.report);
+        } else {
+            let text = format!("purges.ndjson: event {seq} ({}) is not what was logged (edited)", leaf.id);
+            self.report.found(seq, text);
         }
     }
 

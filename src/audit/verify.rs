@@ -11,6 +11,7 @@ use super::note::NoteError;
 use super::purge;
 use super::report::Report;
 use super::tree::{Frontier, Hash, Node, NodeId};
+use crate::clock::Micros;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -102,9 +103,9 @@ pub(super) fn same_event(leaf: &Leaf, body: &str, report: &mut Report) {
 }
 
 impl<'k> Verifier<'k> {
-    /// A verifier that believes checkpoints by `keys`. With `nodes_expected` every complete node above the
+    /// A verifier that believes checkpoints by `keys`, at `now`. With `nodes_expected` every complete node above the
     /// leaves must be told ([`Verifier::node`]).
-    pub fn new(keys: &'k [Key], nodes_expected: bool) -> Self {
+    pub fn new(keys: &'k [Key], nodes_expected: bool, now: Micros) -> Self {
         Self {
             keys,
             report: Report::default(),
@@ -118,7 +119,7 @@ impl<'k> Verifier<'k> {
             nodes_expected,
             wrong: HashSet::new(),
             mismatches: Vec::new(),
-            gone: purge::Gone::default(),
+            gone: purge::Gone::new(now),
         }
     }
 
@@ -209,7 +210,7 @@ impl<'k> Verifier<'k> {
         }
         match entry.content {
             Some(content) => self.content(seq, leaf, content),
-            None => self.gone.missing(seq),
+            None => self.gone.missing(seq, leaf.recorded),
         }
         hash
     }
@@ -222,7 +223,7 @@ impl<'k> Verifier<'k> {
             self.mismatches.push(Mismatch { seq, id, expected: leaf.content, found });
             return;
         }
-        self.gone.read(content.body);
+        self.gone.read(content.body, leaf.recorded, &mut self.report);
         same_event(leaf, content.body, &mut self.report);
     }
 

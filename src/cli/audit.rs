@@ -1,5 +1,7 @@
 //! `slotwright audit`: what can be done with the audit log, whether a server is running or not.
 
+mod upkeep;
+
 use super::{Failure, Settings};
 use crate::app::audit::export::Wanted;
 use crate::app::{App, audit};
@@ -30,7 +32,7 @@ pub(super) enum AuditCommand {
         /// The log itself, in this database; without URL that of the settings. Servers may go on writing
         #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with = "export")]
         database: Option<SecretString>,
-        /// A checkpoint that you kept: a history that was rewritten since is found out
+        /// Checkpoints that you kept, one or many in a file: a history that was rewritten since is found out
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
         /// A public key of the log, or of a witness, as you were given it; may be repeated
@@ -56,6 +58,19 @@ pub(super) enum AuditCommand {
         /// A public key of the log to put in, in place of those of audit.keys; may be repeated
         #[arg(long, value_name = "KEY")]
         key: Vec<Verifier>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Remove the contents of events that are older than audit.retention; what goes is told by an event, the tree stays
+    Purge {
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Say how far the log is, and who else has which checkpoint
+    Status {
         #[command(flatten)]
         settings: Settings,
     },
@@ -89,6 +104,8 @@ impl AuditCommand {
                 let wanted = Wanted { patient, from: from.map(micros), until: until.map(micros) };
                 export(&dir, &wanted, key, settings.load()?).await
             }
+            Self::Purge { dry_run, settings } => upkeep::purge(dry_run, settings.load()?).await,
+            Self::Status { settings } => upkeep::status(settings.load()?).await,
             Self::Proof { export, seq } => {
                 let proof = extract::proof(&Directory(export), seq)?;
                 let proof = proof.ok_or_else(|| format!("the export does not prove an event at {seq}"))?;
@@ -126,7 +143,7 @@ fn verify(export: PathBuf, saved: Option<&[u8]>, keys: &[Verifier]) -> Result<()
         return Err(format!("{}: is not a directory", export.display()).into());
     }
     let files = Directory(export.clone());
-    let report = import::verify(&files, Trust { keys, saved });
+    let report = import::verify(&files, Trust { keys, saved, now: Clock::system().now() });
     let report = report.map_err(|error| unusable(&export, error))?;
     print_findings(&report);
     if keys.is_empty() {
@@ -147,7 +164,7 @@ async fn verify_database(
     let keys = public_keys(keys, &config)?;
     let url = url.filter(|url| !url.expose_secret().is_empty()).unwrap_or(config.database.url.clone());
     let store = Store::open_to_read(url.expose_secret(), &config.database).await?;
-    let verified = audit::verify::verify(&store, keys, saved).await?;
+    let verified = audit::verify::verify(&store, keys, saved, Clock::system().now()).await?;
     store.close().await;
     print_findings(&verified.report);
     if own {
@@ -186,13 +203,14 @@ fn taken(app: &App, wanted: &Wanted) -> Event {
     event
 }
 
-/// The keys as they were given, or those that belong to the keys that sign here.
+/// The keys as they were given, or those that belong to the keys that sign here, and those of the witnesses.
 fn public_keys(given: Vec<Verifier>, config: &Config) -> Result<Vec<Verifier>, Failure> {
     if !given.is_empty() {
         return Ok(given);
     }
     let signers = audit::keys::load(config)?;
-    Ok(signers.iter().map(|signer| signer.verifier().clone()).collect())
+    let own = signers.iter().map(|signer| signer.verifier().clone());
+    Ok(own.chain(audit::witness_keys(config)?).collect())
 }
 
 fn print_findings(report: &Report) {
@@ -201,6 +219,9 @@ fn print_findings(report: &Report) {
     }
     if report.more > 0 {
         println!("and {} more", report.more);
+    }
+    if report.purged > 0 {
+        println!("{} events: content lawfully purged.", report.purged);
     }
 }
 

@@ -14,7 +14,7 @@ mod serve;
 mod units;
 mod validate;
 
-pub use audit::Audit;
+pub use audit::{Audit, Keeper, SyslogBy, Witness, Years};
 pub use auth::Auth;
 pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;

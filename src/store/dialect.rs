@@ -61,6 +61,15 @@ pub(super) fn replace_version(tx: &Tx) -> Option<&'static str> {
     (tx.engine() == Engine::Postgres).then_some(REPLACE_VERSION)
 }
 
+/// SQLite: whether what is deleted is overwritten in the file, too. It costs time, so only where it is called for.
+pub(super) async fn erase(tx: &mut Tx, on: bool) -> Result<(), StoreError> {
+    if tx.engine() == Engine::Sqlite {
+        let text = if on { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" };
+        tx.optional(text, Vec::new()).await?;
+    }
+    Ok(())
+}
+
 /// A SELECT of the texts of a JSON array, each behind `prefix`.
 pub(super) fn texts_of(engine: Engine, array: &str, prefix: &str) -> String {
     let (text, from) = match engine {

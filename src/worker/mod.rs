@@ -12,9 +12,17 @@ use std::time::Duration;
 /// How often lapsed holds are tidied away. Queries do not depend on it: a lapsed hold is free at once.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Works until the task is dropped: places events in the audit log, tidies, and delivers messages.
+/// Works until the task is dropped: places events in the audit log, purges it after retention, tells
+/// others of its checkpoints, tidies, and delivers messages.
 pub async fn run(app: App, sequencer: Sequencer) {
-    tokio::join!(audit::run(sequencer), tidy(app.clone()), mail::run(app));
+    tokio::join!(
+        audit::run(sequencer),
+        audit::purge(app.clone()),
+        audit::push(app.clone()),
+        audit::summaries(app.clone()),
+        tidy(app.clone()),
+        mail::run(app)
+    );
 }
 
 /// Cancels lapsed holds, forgets old idempotency keys, sessions and tokens.

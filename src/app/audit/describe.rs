@@ -83,6 +83,25 @@ impl Asked {
         }
         Self { act, instance, query, named, judged: judged(interaction) }
     }
+
+    /// The type that is read or searched for.
+    pub(super) fn rtype(&self) -> Option<&'static str> {
+        self.judged.map(|(rtype, _)| rtype)
+    }
+
+    /// Whether nobody is named, and nothing is asked for by way of other resources.
+    pub(super) fn is_plain(&self) -> bool {
+        let query =
+            self.query.as_deref().and_then(|query| query.split_once('?')).map_or("", |(_, query)| query);
+        let plain =
+            |name: &str| !name.contains('.') && !matches!(bare(name), "_has" | "_include" | "_revinclude");
+        self.named.is_empty() && form_urlencoded::parse(query.as_bytes()).all(|(name, _)| plain(&name))
+    }
+}
+
+/// The name of a parameter without its modifier.
+fn bare(name: &str) -> &str {
+    name.split(':').next().unwrap_or(name)
 }
 
 /// What consents decide about.
@@ -199,6 +218,9 @@ pub async fn conclude(
     asked: &Asked,
     outcome: &Result<Answer, Error>,
 ) -> Result<(), Error> {
+    if app.summaries.take(app, ctx, asked, outcome) {
+        return Ok(());
+    }
     app.recorder.record(concluded(app, ctx, asked, outcome)?).await
 }
 

@@ -4,16 +4,18 @@
 //! grows has again later. So an export that was broken off is gone on with where its last whole line ends.
 
 use super::nodes::Nodes;
+use super::shown;
 use crate::audit::checkpoint::SignedCheckpoint;
 use crate::audit::export::{self, Bound, Coverage, Line, Manifest};
 use crate::audit::key::Verifier;
 use crate::audit::leaf::{Leaf, Salt};
+use crate::audit::purge::purged;
 use crate::audit::terms;
 use crate::audit::tiles::{Builder, File as TileFile};
 use crate::audit::tree::Hash;
 use crate::clock::Micros;
 use crate::store::audit::log::{self, Stored};
-use crate::store::audit::sequence;
+use crate::store::audit::purge;
 use crate::store::{Store, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -25,6 +27,7 @@ const PAGE: i64 = 1024;
 /// Says, for as long as an export is not complete, what it is to be.
 const UNFINISHED: &str = "unfinished.json";
 const EVENTS: &str = "events.ndjson";
+const PURGES: &str = "purges.ndjson";
 
 /// What is to be exported; everything, when nothing is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,13 +107,18 @@ async fn settle(tx: &mut Tx, target: &Target, begun: bool) -> Result<SignedCheck
             let size = SignedCheckpoint::parse(note.as_bytes()).map(|note| note.checkpoint.size);
             let size = number(size.unwrap_or_default());
             let ours = log::checkpoints(tx, size, size + 1, 1).await?;
-            if ours.first().is_none_or(|ours| ours.note != note) {
+            if ours.first().is_none_or(|ours| !note.starts_with(&ours.note)) {
                 return refused("the export was begun with a checkpoint that this log does not have");
+            }
+            if purge::last(tx).await?.is_some_and(|place| place >= size) {
+                return refused(
+                    "contents were purged since the export was begun: begin it in another directory",
+                );
             }
             note
         }
-        None => match sequence::latest(tx).await? {
-            Some(latest) => latest.note,
+        None => match shown(tx).await? {
+            Some(shown) => shown.note,
             None => return refused("the log has no checkpoint yet; a running server makes the first"),
         },
     };
@@ -174,8 +182,40 @@ async fn part(
         }
     }
     lines.finish()?;
+    purges(tx, target, &mut nodes, places, size).await?;
     let (first, last) = (places.first().map(|seq| place(*seq)), places.last().map(|seq| place(*seq)));
     Ok(Manifest::new(covers, places.len() as u64, first, last))
+}
+
+/// Puts the events beside a part that say why contents of it are gone.
+async fn purges(
+    tx: &mut Tx,
+    target: &Target,
+    nodes: &mut Nodes,
+    places: &[i64],
+    size: u64,
+) -> Result<(), ExportError> {
+    let word = terms::subtype(crate::audit::purge::CODE);
+    let told = log::places_of(tx, &word, (i64::MIN, i64::MAX), number(size)).await?;
+    let mut text = String::new();
+    for some in told.chunks(PAGE as usize) {
+        let rows = at(tx, some).await?;
+        let leaves: Vec<u64> = some.iter().map(|seq| place(*seq)).collect();
+        let proofs = nodes.inclusion(tx, &leaves, size).await?;
+        for ((row, seq), proof) in rows.iter().zip(leaves).zip(proofs) {
+            let Some((salt, body)) = content(row)? else { return damaged(seq) };
+            let concerns = |range: &std::ops::RangeInclusive<u64>| {
+                let from = places.partition_point(|seq| place(*seq) < *range.start());
+                places.get(from).is_some_and(|seq| range.contains(&place(*seq)))
+            };
+            if purged(body).iter().any(concerns) {
+                let Some(proof) = proof else { return damaged(seq) };
+                let bound = Some(Bound { after: None, proof: &proof });
+                text += &Line { leaf: &leaf(row, seq)?, content: Some((salt, body)), bound }.text();
+            }
+        }
+    }
+    if text.is_empty() { Ok(()) } else { target.write(PURGES, text.as_bytes()) }
 }
 
 /// What is stored at these places, in their order.

@@ -1,11 +1,13 @@
 //! The half of a verification that judges what was read from the database.
 
+use crate::audit::checkpoint::kept;
 use crate::audit::key::Verifier as Key;
 use crate::audit::leaf::{Leaf, Salt};
 use crate::audit::report::Report;
 use crate::audit::terms::Terms;
 use crate::audit::tree::Hash;
 use crate::audit::verify::{Content, Entry, Verifier};
+use crate::clock::Micros;
 use crate::store::audit::log::{Facts, Stored, StoredNode, Term, node};
 use crate::store::audit::sequence::Published;
 use std::collections::BTreeSet;
@@ -39,9 +41,14 @@ pub(super) enum Page {
 }
 
 /// Judges until the reader has told all.
-pub(super) fn run(keys: &[Key], saved: Option<&[u8]>, mut pages: mpsc::Receiver<Page>) -> Report {
-    let mut verifier = Verifier::new(keys, true);
-    if let Some(saved) = saved {
+pub(super) fn run(
+    keys: &[Key],
+    saved: Option<&[u8]>,
+    now: Micros,
+    mut pages: mpsc::Receiver<Page>,
+) -> Report {
+    let mut verifier = Verifier::new(keys, true, now);
+    for saved in saved.map(kept).unwrap_or_default() {
         verifier.checkpoint("the saved checkpoint", saved);
     }
     let mut index = Index::default();

@@ -9,15 +9,24 @@ pub mod export;
 mod judge;
 pub mod keys;
 mod nodes;
+pub mod purge;
+pub mod push;
 pub mod query;
 mod recorder;
 mod sequencer;
+mod shown;
+mod summaries;
+mod syslog;
 pub mod verify;
+mod witness;
 
 pub use caller::Caller;
 pub use describe::{Asked, actor, conclude, concluded, refused, scene, written};
 pub use recorder::Recorder;
 pub use sequencer::Sequencer;
+pub use shown::shown;
+pub use summaries::Summaries;
+pub use witness::keys as witness_keys;
 
 use crate::app::App;
 use crate::audit::balp;

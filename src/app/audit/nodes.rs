@@ -21,10 +21,29 @@ impl Nodes {
         leaves: &[u64],
         size: u64,
     ) -> Result<Vec<Option<Vec<Hash>>>, StoreError> {
+        let plans = leaves.iter().map(|leaf| Plan::inclusion(*leaf, size)).collect();
+        self.assembled(tx, plans).await
+    }
+
+    /// The proof that the tree of `new` leaves grew from that of `old`; none where a node is missing, or it can't have.
+    pub(super) async fn consistency(
+        &mut self,
+        tx: &mut Tx,
+        old: u64,
+        new: u64,
+    ) -> Result<Option<Vec<Hash>>, StoreError> {
+        let proofs = self.assembled(tx, vec![Plan::consistency(old, new)]).await?;
+        Ok(proofs.into_iter().next().flatten())
+    }
+
+    async fn assembled(
+        &mut self,
+        tx: &mut Tx,
+        plans: Vec<Option<Plan>>,
+    ) -> Result<Vec<Option<Vec<Hash>>>, StoreError> {
         if self.0.len() > KEPT {
             self.0.clear();
         }
-        let plans: Vec<Option<Plan>> = leaves.iter().map(|leaf| Plan::inclusion(*leaf, size)).collect();
         let wanted: BTreeSet<NodeId> = plans.iter().flatten().flat_map(Plan::nodes).collect();
         let wanted: Vec<NodeId> = wanted.into_iter().filter(|id| !self.0.contains_key(id)).collect();
         for node in log::nodes_at(tx, &wanted).await? {

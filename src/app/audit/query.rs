@@ -5,7 +5,7 @@ use crate::app::write::check_resource;
 use crate::app::{Answer, App, Body, Context, Version};
 use crate::audit::event::Recorded;
 use crate::audit::leaf::recorded_text;
-use crate::audit::{canonical, clean, patients, terms};
+use crate::audit::{canonical, clean, patients, purge, terms};
 use crate::auth::scope::Right;
 use crate::clock::Micros;
 use crate::fhir::date::{self, Prefix};
@@ -15,6 +15,7 @@ use crate::fhir::registry::ResourceType;
 use crate::fhir::search::cursor::{Key, Position};
 use crate::fhir::search::matches::{Judged, judge};
 use crate::fhir::search::{Condition, ReferenceValue, SearchQuery, Summary, Test, Total, cursor};
+use crate::store::Tx;
 use crate::store::audit::search::{Candidate, Wanted, candidates};
 use crate::store::audit::{self as store};
 use crate::store::search::Found;
@@ -65,9 +66,18 @@ fn unchangeable() -> Error {
 async fn read(app: &App, ctx: &Context, instance: &Instance) -> Result<Answer, Error> {
     let Instance { rtype, id } = instance;
     let permit = ctx.access.permit(Right::Read, rtype)?;
-    let found = store::event::read(&mut app.store.reader().await?, id).await?;
+    let mut tx = app.store.reader().await?;
+    let found = store::event::read(&mut tx, id).await?;
     let missing = || Error::not_found(rtype.name, id);
-    let (_, body) = found.ok_or_else(missing)?;
+    let (seq, body) = found.ok_or_else(missing)?;
+    let Some(body) = body else {
+        // Whose event it was is gone with the rest, so only those may know of it who may know of every one.
+        if permit.filter().is_some() {
+            return Err(missing());
+        }
+        return Err(gone(&mut tx, id, seq).await?);
+    };
+    drop(tx);
     let event: Value = serde_json::from_slice(&body).map_err(|e| Error::internal(e.to_string()))?;
     if !matches!(permit.judge(rtype, &event), Judged::Holds) {
         return Err(missing());
@@ -76,6 +86,18 @@ async fn read(app: &App, ctx: &Context, instance: &Instance) -> Result<Answer, E
     let shown = permit.show(Bytes::from(body)).map_err(|e| Error::internal(e.to_string()))?;
     let version = Version { vid: 1, updated_us: recorded.unwrap_or_default() };
     Ok(Answer { status: 200, resource: Some(shown), version: Some(version), ..Answer::default() })
+}
+
+/// Why the content of the event at `seq` is not there.
+async fn gone(tx: &mut Tx, id: &str, seq: i64) -> Result<Error, Error> {
+    if store::purge::is_permitted(tx, id).await? {
+        let message = format!(
+            "The content of AuditEvent/{id} was lawfully purged after its time of retention; its leaf, {seq}, is \
+             still in the log"
+        );
+        return Ok(Error::new(Kind::Gone, message));
+    }
+    Ok(Error::internal(format!("the content of event {seq} ({id}) is gone without a purge")))
 }
 
 async fn search(app: &App, ctx: &Context, search: &Search) -> Result<Answer, Error> {
@@ -284,6 +306,9 @@ async fn report(app: &App, ctx: &Context, rtype: &'static ResourceType, body: Bo
         || observer.pointer("/identifier/value").and_then(Value::as_str) == Some(ctx.base.as_str());
     if !named || ours {
         return wrong("The observer must be named, and can't be this server", "AuditEvent.source.observer");
+    }
+    if purge::is_purge(&event.to_string()) {
+        return wrong("Only this server says what it purged", "AuditEvent.subtype");
     }
     let mut whose = BTreeSet::new();
     patients::add(rtype.name, "", event.to_string().as_bytes(), &mut whose);

@@ -7,6 +7,7 @@ use super::judge::{self, Page};
 use crate::audit::key::Verifier as Key;
 use crate::audit::report::Report;
 use crate::audit::tree::{Hash, edge};
+use crate::clock::Micros;
 use crate::store::audit::log::{self, Stored, Term};
 use crate::store::{Store, StoreError, Tx};
 use std::collections::HashMap;
@@ -28,13 +29,18 @@ pub struct Verified {
     pub waiting: i64,
 }
 
-/// Verifies the log against its `keys` and, when one was kept, a `saved` checkpoint.
+/// Verifies the log against its `keys` and, when some were kept, `saved` checkpoints, at `now`.
 ///
 /// # Errors
 /// When the database can't be read. What is wrong with what is in it is in the report.
-pub async fn verify(store: &Store, keys: Vec<Key>, saved: Option<Vec<u8>>) -> Result<Verified, StoreError> {
+pub async fn verify(
+    store: &Store,
+    keys: Vec<Key>,
+    saved: Option<Vec<u8>>,
+    now: Micros,
+) -> Result<Verified, StoreError> {
     let (pages, taken) = mpsc::channel(AHEAD);
-    let judged = tokio::task::spawn_blocking(move || judge::run(&keys, saved.as_deref(), taken));
+    let judged = tokio::task::spawn_blocking(move || judge::run(&keys, saved.as_deref(), now, taken));
     let mut tx = store.snapshot().await?;
     let read = Reader { tx: &mut tx, pages, next: 0, gap: false }.read().await;
     // Without its sender the judge comes to its end, also when the reading failed.

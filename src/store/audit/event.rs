@@ -9,7 +9,7 @@ use crate::store::{StoreError, rows};
 statements! {
     ENTRIES = "SELECT l.seq, l.id, l.recorded_us, l.content, e.salt, e.body FROM audit_leaf l \
         LEFT JOIN audit_event e ON e.eid = l.eid WHERE l.seq >= $1 ORDER BY l.seq LIMIT $2";
-    READ = "SELECT l.seq, e.body FROM audit_leaf l JOIN audit_event e ON e.eid = l.eid WHERE l.id = $1";
+    READ = "SELECT l.seq, e.body FROM audit_leaf l LEFT JOIN audit_event e ON e.eid = l.eid WHERE l.id = $1";
 }
 
 /// Puts events on the record, in the transaction of what they tell.
@@ -49,8 +49,8 @@ pub async fn entries(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Entry>, St
     rows.iter().map(read).collect()
 }
 
-/// The place and the content of an event that has its place in the log.
-pub async fn read(tx: &mut Tx, id: &str) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+/// The place of an event in the log, and its content; none of that after a lawful purge.
+pub async fn read(tx: &mut Tx, id: &str) -> Result<Option<(i64, Option<Vec<u8>>)>, StoreError> {
     let row = tx.optional(READ, args![id]).await?;
-    row.map(|row| Ok((row.int(0)?, row.blob(1)?))).transpose()
+    row.map(|row| Ok((row.int(0)?, row.opt_blob(1)?))).transpose()
 }

@@ -40,8 +40,18 @@ struct Log {
     signer: Signer,
 }
 
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+/// When the first event was recorded, in 2016.
+const BEGIN: i64 = 1_451_606_400_000_000;
+
 fn logged(seq: u64, what: &Value) -> Logged {
-    let recorded = 1_767_225_600_000_000 + i64::try_from(seq).unwrap() * 1_000_003;
+    logged_at(seq, what, 0)
+}
+
+/// The same, recorded so much later.
+fn logged_at(seq: u64, what: &Value, later: i64) -> Logged {
+    let recorded = BEGIN + later + i64::try_from(seq).unwrap() * 1_000_003;
     let id = format!("event-{seq}");
     let mut body = what.clone();
     body["resourceType"] = "AuditEvent".into();
@@ -61,14 +71,18 @@ impl Log {
         Self { events: (0..size).map(event).collect(), purged: Vec::new(), signer }
     }
 
-    /// The same with `places` purged, and the event that says so at its end.
-    fn purge(mut self, places: std::ops::RangeInclusive<u64>) -> Self {
+    /// The same with `places` purged after seven years, and the event that says so at its end.
+    fn purge(self, places: std::ops::RangeInclusive<u64>) -> Self {
+        self.purge_after(places, 7 * 365 * DAY)
+    }
+
+    fn purge_after(mut self, places: std::ops::RangeInclusive<u64>, later: i64) -> Self {
         let seq = self.events.len() as u64;
         let event = json!({
             "subtype": [{"system": purge::SYSTEM, "code": purge::CODE}],
             "entity": [{"detail": [{"type": purge::DETAIL, "valueString": purge::detail(&places)}]}]
         });
-        self.events.push(logged(seq, &event));
+        self.events.push(logged_at(seq, &event, later));
         self.purged.extend(places);
         self
     }
@@ -136,13 +150,17 @@ impl Log {
         let nodes = self.nodes();
         let (mut lines, mut after) = (String::new(), None);
         for &seq in places {
-            let plan = Plan::inclusion(seq, self.size()).unwrap();
-            let proof = plan.assemble(|id| nodes.get(&id).copied()).unwrap();
+            let proof = self.proof_of(&nodes, seq);
             lines.push_str(&self.line(seq, Some(Bound { after, proof: &proof })));
             after = Some(seq);
         }
         export.write("events.ndjson", lines.as_bytes());
         export
+    }
+
+    fn proof_of(&self, nodes: &BTreeMap<NodeId, Hash>, seq: u64) -> Vec<Hash> {
+        let plan = Plan::inclusion(seq, self.size()).unwrap();
+        plan.assemble(|id| nodes.get(&id).copied()).unwrap()
     }
 
     fn consistency(&self, old: u64) -> String {
@@ -247,6 +265,24 @@ fn what_was_exported_holds() {
     }
     log.export_part(Coverage::Range, &(300..=600).collect::<Vec<_>>()).verify(&[]).unwrap();
     log.export_part(Coverage::Selection, &[]).verify(&[]).unwrap();
+    // A file to which checkpoints were appended, one of them cut short.
+    let (_dir, many) = saved(&log.checkpoint(77));
+    let (one, two) = (log.checkpoint(77).text(), log.checkpoint(300).text());
+    std::fs::write(&many, format!("{one}{}\n\n{two}", &one[..50])).unwrap();
+    log.export().verify(&["--checkpoint", &many]).unwrap();
+    let part = log.export_part(Coverage::Selection, &[3, 99]);
+    part.is_found(&["--checkpoint", &many], "this export does not prove that it goes on from 300 leaves");
+    part.write("consistency", log.consistency(77).as_bytes());
+    part.verify(&["--checkpoint", &many]).unwrap();
+    // A part without the purge event has it beside it.
+    let part = log.export_part(Coverage::Range, &(90..=110).collect::<Vec<_>>());
+    part.is_found(&[], "gone, and no purge event says so (deleted)");
+    let proof = log.proof_of(&log.nodes(), 600);
+    let beside = log.line(600, Some(Bound { after: None, proof: &proof }));
+    part.write("purges.ndjson", beside.as_bytes());
+    part.verify(&[]).unwrap();
+    part.write("purges.ndjson", beside.replace("100-299", "100-999").as_bytes());
+    part.is_found(&[], "purges.ndjson: event 600 (event-600) is not what was logged (edited)");
 }
 
 #[test]
@@ -317,11 +353,18 @@ fn a_purge_without_its_event_is_found() {
     log.export().verify(&[]).unwrap();
     log.purged.push(10);
     log.export().is_found(&[], "event 10 is gone, and no purge event says so (deleted)");
+    // Nor does one that came too early, or that comes from the future.
+    Log::new(20).purge_after(7..=9, 5 * 365 * DAY).export().is_found(&[], "gone, and no purge event says so");
+    let future = Log::new(20).purge_after(7..=9, 100 * 365 * DAY).export();
+    future.is_found(&[], "a purge event says that it is from the future: it permits nothing");
     // Nor does an event of another kind that looks like one.
     let mut log = Log::new(20);
     let detail = json!([{"detail": [{"type": purge::DETAIL, "valueString": "4-4"}]}]);
-    log.events
-        .push(logged(20, &json!({"subtype": [{"system": "x", "code": purge::CODE}], "entity": detail})));
+    log.events.push(logged_at(
+        20,
+        &json!({"subtype": [{"system": "x", "code": purge::CODE}], "entity": detail}),
+        7 * 365 * DAY,
+    ));
     log.purged.push(4);
     log.export().is_found(&[], "event 4 is gone");
 }
