@@ -38,19 +38,31 @@ scope-other = { $scope }
 
 # Types of records.
 type-all = records of every kind
+type-AllergyIntolerance = allergies
 type-Appointment = appointments
 type-AppointmentResponse = answers to invitations to appointments
+type-CarePlan = care plans
+type-CareTeam = care teams
 type-Communication = messages
+type-Condition = health problems and diagnoses
 type-Consent = decisions about who may see records
 type-Coverage = insurance
 type-Device = devices
+type-DiagnosticReport = reports of tests
+type-DocumentReference = documents and notes
 type-Encounter = visits
+type-Goal = goals of treatment
 type-HealthcareService = services on offer
+type-Immunization = vaccinations
 type-Location = rooms and addresses
+type-MedicationDispense = medicines that were handed out
+type-MedicationRequest = prescriptions
+type-Observation = results and measurements
 type-Organization = organisations
 type-Patient = personal details
 type-Practitioner = entries of doctors and staff
 type-PractitionerRole = roles of doctors and staff
+type-Procedure = operations and treatments
 type-Provenance = notes on who changed a record
 type-RelatedPerson = relatives and carers
 type-Schedule = calendars
@@ -58,6 +70,7 @@ type-ServiceRequest = referrals and orders
 type-Slot = free times
 
 # Parts of a type.
+param-category = the kind
 param-status = the state
 value-Appointment-proposed = Proposed
 value-Appointment-pending = On hold
@@ -72,6 +85,15 @@ value-ServiceRequest-active = Still open
 value-ServiceRequest-completed = Completed
 value-Communication-completed = Sent
 value-Communication-in-progress = Being prepared
+value-Condition-encounter-diagnosis = Diagnoses of a visit
+value-Condition-problem-list-item = On the list of health problems
+value-Condition-health-concern = Health concerns
+value-Observation-laboratory = Laboratory results
+value-Observation-vital-signs = Vital signs
+value-Observation-social-history = Way of life
+value-Observation-survey = Answers to questionnaires
+value-Observation-clinical-test = Clinical tests
+value-Observation-sdoh = Living conditions
 
 # Choosing a patient.
 pick-title = Choose a patient

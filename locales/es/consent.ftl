@@ -38,19 +38,31 @@ scope-other = { $scope }
 
 # Clases de datos.
 type-all = datos de todo tipo
+type-AllergyIntolerance = alergias
 type-Appointment = citas
 type-AppointmentResponse = respuestas a invitaciones a citas
+type-CarePlan = planes de cuidados
+type-CareTeam = equipos de atención
 type-Communication = mensajes
+type-Condition = problemas de salud y diagnósticos
 type-Consent = decisiones sobre quién puede ver los datos
 type-Coverage = seguros
 type-Device = aparatos
+type-DiagnosticReport = informes de pruebas
+type-DocumentReference = documentos y notas
 type-Encounter = visitas
+type-Goal = objetivos del tratamiento
 type-HealthcareService = servicios ofrecidos
+type-Immunization = vacunas
 type-Location = salas y direcciones
+type-MedicationDispense = medicamentos entregados
+type-MedicationRequest = recetas
+type-Observation = resultados y mediciones
 type-Organization = organizaciones
 type-Patient = datos personales
 type-Practitioner = fichas de médicos y personal
 type-PractitionerRole = funciones de médicos y personal
+type-Procedure = operaciones y tratamientos
 type-Provenance = notas sobre quién cambió un dato
 type-RelatedPerson = familiares y cuidadores
 type-Schedule = agendas
@@ -58,6 +70,7 @@ type-ServiceRequest = derivaciones y peticiones
 type-Slot = horas libres
 
 # Partes de una clase.
+param-category = la clase
 param-status = el estado
 value-Appointment-proposed = Propuestas
 value-Appointment-pending = Retenidas
@@ -72,6 +85,15 @@ value-ServiceRequest-active = Todavía abiertas
 value-ServiceRequest-completed = Completadas
 value-Communication-completed = Enviados
 value-Communication-in-progress = En preparación
+value-Condition-encounter-diagnosis = Diagnósticos de una visita
+value-Condition-problem-list-item = En la lista de problemas de salud
+value-Condition-health-concern = Preocupaciones de salud
+value-Observation-laboratory = Resultados de laboratorio
+value-Observation-vital-signs = Constantes vitales
+value-Observation-social-history = Forma de vida
+value-Observation-survey = Respuestas a cuestionarios
+value-Observation-clinical-test = Pruebas clínicas
+value-Observation-sdoh = Condiciones de vida
 
 # Elegir un paciente.
 pick-title = Elija un paciente

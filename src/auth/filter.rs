@@ -196,6 +196,8 @@ impl<'a> Me<'a> {
             "Encounter" => self.named_by(rt, &["participant"]),
             "ServiceRequest" => self.named_by(rt, &["performer", "requester"]),
             "Communication" => self.named_by(rt, &["sender", "recipient"]),
+            "DiagnosticReport" | "Observation" | "Procedure" => self.named_by(rt, &["performer"]),
+            "MedicationRequest" => self.named_by(rt, &["requester"]),
             _ => Some(Vec::new()),
         }
     }
@@ -207,11 +209,23 @@ fn treated(rt: &'static ResourceType, me: &Me<'_>) -> Option<Condition> {
     let mut ways = me.takes_part(rt)?;
     match rt.name {
         "Patient" => return treated_patient(rt, me),
-        "Appointment"
+        "AllergyIntolerance"
+        | "Appointment"
         | "AppointmentResponse"
+        | "CarePlan"
+        | "CareTeam"
         | "Communication"
+        | "Condition"
         | "Coverage"
+        | "DiagnosticReport"
+        | "DocumentReference"
         | "Encounter"
+        | "Goal"
+        | "Immunization"
+        | "MedicationDispense"
+        | "MedicationRequest"
+        | "Observation"
+        | "Procedure"
         | "Provenance"
         | "RelatedPerson"
         | "ServiceRequest" => ways.push(of_patient("patient")?),

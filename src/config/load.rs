@@ -93,6 +93,7 @@ impl Config {
                 database: section(&merged, "database", &mut problems)?,
                 auth: section(&merged, "auth", &mut problems)?,
                 audit: section(&merged, "audit", &mut problems)?,
+                brand: section(&merged, "brand", &mut problems)?,
                 fhir: section(&merged, "fhir", &mut problems)?,
                 references: section(&merged, "references", &mut problems)?,
                 booking: section(&merged, "booking", &mut problems)?,

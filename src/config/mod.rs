@@ -5,6 +5,7 @@
 
 mod audit;
 mod auth;
+mod brand;
 mod issuer;
 mod load;
 mod network;
@@ -16,6 +17,7 @@ mod validate;
 
 pub use audit::{Audit, Keeper, SyslogBy, Witness, Years};
 pub use auth::Auth;
+pub use brand::{AssociatedEndpoint, Brand};
 pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;
 pub use network::Network;
@@ -47,6 +49,8 @@ pub struct Config {
     pub auth: Auth,
     /// The audit log.
     pub audit: Audit,
+    /// Who runs this server.
+    pub brand: Brand,
     /// Limits of the FHIR endpoint.
     pub fhir: Fhir,
     /// Referential integrity.
@@ -223,6 +227,8 @@ pub struct Fhir {
     pub max_includes: usize,
     /// Rounds of `:iterate`.
     pub max_include_depth: usize,
+    /// FHIR endpoints elsewhere at which the tokens of this server are good.
+    pub associated_endpoints: Vec<AssociatedEndpoint>,
 }
 
 /// `[references]`

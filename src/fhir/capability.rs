@@ -188,6 +188,7 @@ pub fn kind_code(kind: ParamKind) -> &'static str {
         ParamKind::Uri => "uri",
         ParamKind::Quantity => "quantity",
         ParamKind::Special => "special",
+        ParamKind::Composite => "composite",
     }
 }
 

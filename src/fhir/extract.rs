@@ -209,22 +209,31 @@ fn values(param: &SearchParam, path: &str, value: &Value, push: &mut dyn FnMut(I
                 canonical(uri, &mut |u| push(IndexValue::Uri(fold::key(u))));
             }
         }
-        ParamKind::Quantity => {
-            if let Some(number) = value.get("value").and_then(Value::as_f64) {
-                push(IndexValue::Quantity {
-                    value: number,
-                    system: fold::key(text(value, "system")),
-                    code: fold::key(text(value, "code")),
-                    unit: fold::key(text(value, "unit")),
-                });
-            }
-        }
+        ParamKind::Quantity => quantities(value, push),
         ParamKind::Special => {
             let degrees = |name| value.get(name).and_then(Value::as_f64);
             if let (Some(latitude), Some(longitude)) = (degrees("latitude"), degrees("longitude")) {
                 push(IndexValue::Position { latitude, longitude });
             }
         }
+        // Found by the parameters that it joins.
+        ParamKind::Composite => {}
+    }
+}
+
+/// A Quantity, or both ends of a Range: one of them reaches above or below whatever the range does.
+fn quantities(value: &Value, push: &mut dyn FnMut(IndexValue)) {
+    if let Some(number) = value.get("value").and_then(Value::as_f64) {
+        push(IndexValue::Quantity {
+            value: number,
+            system: fold::key(text(value, "system")),
+            code: fold::key(text(value, "code")),
+            unit: fold::key(text(value, "unit")),
+        });
+        return;
+    }
+    for end in ["low", "high"].into_iter().filter_map(|end| value.get(end)) {
+        quantities(end, push);
     }
 }
 

@@ -43,7 +43,8 @@ impl Reach {
             | "/fhir/.well-known/smart-configuration"
             | "/oauth/jwks"
             | "/openapi.json"
-            | "/smart-style.json" => Self::Anyone,
+            | "/smart-style.json"
+            | "/brands.json" => Self::Anyone,
             _ if path.starts_with("/.well-known/") => Self::Anyone,
             "/oauth/token" | "/oauth/revoke" | "/oauth/introspect" | "/oauth/register" => Self::Registered,
             _ if fhir => Self::Registered,

@@ -28,6 +28,7 @@ pub use server::{bind, bind_loopback, interrupted, serve};
 pub use trace::{Trace, trace};
 
 use crate::app::App;
+use crate::clock::Micros;
 use crate::fhir::openapi::Page;
 use crate::fhir::outcome::{Error, Kind};
 use axum::Router;
@@ -45,6 +46,8 @@ const COMPRESS_ABOVE: u64 = 1024;
 pub(crate) struct Http {
     app: App,
     limits: Arc<Limits>,
+    /// Since when the settings are in use.
+    since: Micros,
 }
 
 type Shared = Arc<Http>;
@@ -145,7 +148,8 @@ pub fn router(app: App) -> Router {
 fn assemble(app: App) -> (Router, Arc<Limits>) {
     let compression = app.config.server.compression;
     let limits = Arc::new(Limits::new(&app.config.limits, &app.clock));
-    let http: Shared = Arc::new(Http { app, limits: Arc::clone(&limits) });
+    let since = app.clock.now();
+    let http: Shared = Arc::new(Http { app, limits: Arc::clone(&limits), since });
     let mut router = Router::new();
     for route in routes() {
         router = router.route(route.path, (route.handler)());

@@ -44,6 +44,7 @@ pub fn trace(path: &str) -> Option<Trace> {
         "/openapi.json"
         | "/fhir/.well-known/smart-configuration"
         | "/.well-known/openid-configuration"
+        | "/brands.json"
         | "/oauth/jwks" => PUBLIC,
         "/sign-in/passkey/options" | "/sign-in/code/passkey/options" | "/account/passkeys/options" => {
             CHALLENGE
@@ -201,7 +202,7 @@ impl Http {
         match request.get::<Caller>() {
             Some(caller) => {
                 let app: app::App = self.app.called_by(caller.clone());
-                Arc::new(Self { app, limits: Arc::clone(&self.limits) })
+                Arc::new(Self { app, limits: Arc::clone(&self.limits), since: self.since })
             }
             None => Arc::clone(self),
         }

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::data::Data;
-use super::{Error, calendar, people, staff};
+use super::{Error, calendar, people, record, staff};
 
 /// The zone of the sample clinic, for those who ask what "today" is there.
 ///
@@ -23,6 +23,7 @@ pub fn clinic(today: Date) -> Result<Vec<Value>, Error> {
     let data = Data::embedded()?;
     let mut all = staff::resources(&data)?;
     all.extend(people::resources(&data));
+    all.extend(record::resources(&data));
     all.extend(calendar::resources(&data, today)?);
     Ok(all)
 }

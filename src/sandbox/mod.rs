@@ -13,6 +13,7 @@ mod data;
 mod dice;
 mod load;
 mod people;
+mod record;
 mod running;
 mod staff;
 #[cfg(test)]

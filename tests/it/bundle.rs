@@ -80,7 +80,7 @@ both_engines! {
             ),
             (ask("GET", "Patient?birthdate=never"), "Bundle.entry[1]"),
             (ask("POST", "Patient/$validate"), "Bundle.entry[1]"),
-            (ask("GET", "Observation"), "Bundle.entry[1].request"),
+            (ask("GET", "Medication"), "Bundle.entry[1].request"),
         ];
         for (bad, at) in failures {
             let entries = json!([entry("POST", "Patient", patient.clone()), bad]);

@@ -118,7 +118,8 @@ both_engines! {
     async fn every_sound_example_is_stored(engine: Engine) {
         let database = Database::create(engine).await;
         // The examples refer to resources that nobody has.
-        let server = ServerProcess::start_with(&database, &[("SLOTWRIGHT_REFERENCES__MUST_EXIST", "false")]).await;
+        let settings = [("SLOTWRIGHT_REFERENCES__MUST_EXIST", "false"), ("SLOTWRIGHT_FHIR__RESOURCE_LIMIT", "800KiB")];
+        let server = ServerProcess::start_with(&database, &settings).await;
         let client = server.client();
         let unsound = refused();
         let mut wrong = Vec::new();

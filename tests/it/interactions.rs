@@ -33,7 +33,7 @@ both_engines! {
 
     async fn unknown_ways_are_refused(app: TestApp) {
         for (method, path, status) in [
-            (Method::GET, "Observation/1", 404),
+            (Method::GET, "Medication/1", 404),
             (Method::GET, "Slot/no_such_id", 400),
             (Method::GET, "Slot/%FF", 400),
             (Method::DELETE, "metadata", 405),

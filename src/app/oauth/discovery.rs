@@ -1,6 +1,8 @@
 //! What clients find out by themselves: SMART configuration, OpenID Connect discovery.
 
+use super::brand;
 use crate::auth::token::issuer_of;
+use crate::config::Config;
 use serde_json::{Map, Value, json};
 
 /// SMART capabilities (SMART 2.2 "Capabilities"): those that work, no others.
@@ -45,13 +47,29 @@ const SCOPES: &[&str] = &[
     "system/*.write",
 ];
 
+/// Path of the documentation for developers, which anybody may read.
+pub const DOCUMENTATION: &str = "/openapi";
+
 /// `{base}/.well-known/smart-configuration`
-pub fn smart(base: &str) -> Value {
+pub fn smart(config: &Config, base: &str) -> Value {
     let mut document = common(base);
     let origin = issuer_of(base);
     let mut put = |name: &str, value: Value| document.insert(name.to_owned(), value);
     put("capabilities", json!(CAPABILITIES));
     put("management_endpoint", format!("{origin}/apps").into());
+    if config.brand.name.is_some() {
+        put("user_access_brand_bundle", format!("{origin}{}", brand::PATH).into());
+        put("user_access_brand_identifier", brand::identifier(&config.brand));
+    }
+    let associated: Vec<Value> = config
+        .fhir
+        .associated_endpoints
+        .iter()
+        .map(|endpoint| json!({ "url": endpoint.url, "capabilities": endpoint.capabilities }))
+        .collect();
+    if !associated.is_empty() {
+        put("associated_endpoints", associated.into());
+    }
     Value::Object(document)
 }
 
@@ -79,6 +97,7 @@ fn common(base: &str) -> Map<String, Value> {
     let mut document = Map::new();
     let mut put = |name: &str, value: Value| document.insert(name.to_owned(), value);
     put("issuer", origin.into());
+    put("service_documentation", at(DOCUMENTATION));
     put("jwks_uri", at("/oauth/jwks"));
     put("authorization_endpoint", at("/oauth/authorize"));
     put("token_endpoint", at("/oauth/token"));

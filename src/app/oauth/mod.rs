@@ -3,6 +3,7 @@
 mod answer;
 mod authenticate;
 pub mod authorize;
+pub mod brand;
 pub mod clients;
 pub mod discovery;
 mod exchange;

@@ -46,7 +46,7 @@ fn all_problems_are_reported_with_their_entry() {
         {},
         { "request": { "method": "BREW", "url": 7 } },
         { "request": { "method": "GET", "url": "http://other.example/fhir/Slot" } },
-        { "request": { "method": "GET", "url": "Observation" } },
+        { "request": { "method": "GET", "url": "Medication" } },
         { "request": { "method": "POST", "url": "Slot" } },
         { "request": { "method": "POST", "url": "" }, "resource": {} },
         { "request": { "method": "PATCH", "url": "Slot/x" }, "resource": { "resourceType": "Slot" } },

@@ -72,6 +72,59 @@ pub(super) fn body(schema: &str) -> Option<Value> {
             "resourceType": "Slot", "status": "free", "schedule": { "reference": "https://ehr.example/fhir/Schedule/lind" },
             "start": "2031-03-03T09:00:00Z", "end": "2031-03-03T09:30:00Z"
         }),
+        "AllergyIntolerance" => json!({
+            "resourceType": "AllergyIntolerance", "patient": someone, "code": { "text": "Peanut" },
+            "clinicalStatus": { "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"
+            }] }
+        }),
+        "CarePlan" => json!({
+            "resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": someone,
+            "title": "Blood pressure"
+        }),
+        "CareTeam" => json!({
+            "resourceType": "CareTeam", "status": "active", "subject": someone,
+            "participant": [{ "member": { "display": "Elsa Lind" } }]
+        }),
+        "Condition" => json!({
+            "resourceType": "Condition", "subject": someone, "code": { "text": "Hypertension" },
+            "clinicalStatus": { "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"
+            }] }
+        }),
+        "DiagnosticReport" => json!({
+            "resourceType": "DiagnosticReport", "status": "final", "subject": someone,
+            "code": { "text": "Echocardiogram" }, "conclusion": "Nothing unusual."
+        }),
+        "DocumentReference" => json!({
+            "resourceType": "DocumentReference", "status": "current", "subject": someone,
+            "content": [{ "attachment": { "title": "Letter", "url": "https://ehr.example/letters/17" } }]
+        }),
+        "Goal" => json!({
+            "resourceType": "Goal", "lifecycleStatus": "active", "subject": someone,
+            "description": { "text": "Walk half an hour a day" }
+        }),
+        "Immunization" => json!({
+            "resourceType": "Immunization", "status": "completed", "patient": someone,
+            "vaccineCode": { "text": "Influenza" }, "occurrenceDateTime": "2026-01-05"
+        }),
+        "MedicationDispense" => json!({
+            "resourceType": "MedicationDispense", "status": "completed", "subject": someone,
+            "medicationCodeableConcept": { "text": "Lisinopril 10 mg" }, "whenHandedOver": "2026-01-06"
+        }),
+        "MedicationRequest" => json!({
+            "resourceType": "MedicationRequest", "status": "active", "intent": "order", "subject": someone,
+            "medicationCodeableConcept": { "text": "Lisinopril 10 mg" }
+        }),
+        "Observation" => json!({
+            "resourceType": "Observation", "status": "final", "subject": someone,
+            "code": { "coding": [{ "system": "http://loinc.org", "code": "8867-4" }], "text": "Heart rate" },
+            "valueQuantity": { "value": 64, "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min" }
+        }),
+        "Procedure" => json!({
+            "resourceType": "Procedure", "status": "completed", "subject": someone,
+            "code": { "text": "Removal of stitches" }, "performedDateTime": "2026-01-05"
+        }),
         "ValidateParameters" => json!({
             "resourceType": "Parameters", "parameter": [{ "name": "mode", "valueCode": "delete" }]
         }),

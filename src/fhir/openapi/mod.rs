@@ -4,6 +4,7 @@ mod envelopes;
 mod examples;
 mod operations;
 mod parameters;
+mod required;
 mod schemas;
 
 use super::capability;

@@ -167,6 +167,9 @@ fn schema(param: &SearchParam) -> Value {
         ParamKind::Special => {
             json!({ "type": "string", "pattern": "^-?[0-8]?[0-9]\\.[0-9]{1,4}\\|-?(1[0-7])?[0-9]\\.[0-9]{1,4}(\\|[1-9][0-9]{0,3}(\\|(km|m))?)?$" })
         }
+        ParamKind::Composite => {
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9.-]{1,30}\\$[0-9]{4}$" })
+        }
         ParamKind::Uri => {
             json!({ "type": "string", "pattern": "^https?://[a-z]{1,20}\\.example/[A-Za-z0-9/-]{1,40}$" })
         }
@@ -199,7 +202,7 @@ pub(super) fn result(rtype: &ResourceType) -> Vec<Value> {
     let mut shaping = refs(&["Count", "Total", "Summary", "Elements", "Prefer"]);
     let sortable: Vec<String> = rtype
         .all_params()
-        .filter(|param| !matches!(param.kind, ParamKind::Special))
+        .filter(|param| !matches!(param.kind, ParamKind::Special | ParamKind::Composite))
         .flat_map(|param| [param.code.to_owned(), format!("-{}", param.code)])
         .collect();
     let mut choice = |name: &str, values: Vec<String>| {

@@ -1,78 +1,11 @@
 //! Schemas of what requests carry, from the table of R4's elements that validation uses.
 
+use super::required::{CHOICES, REQUIRED};
 use crate::fhir::patch::structure::Model;
 use crate::fhir::registry::TYPES;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
-
-/// Elements that R4 requires (minimum 1) in the types served and their datatypes.
-const REQUIRED: &[&str] = &[
-    "Appointment.status",
-    "Appointment.participant",
-    "Appointment.participant.status",
-    "AppointmentResponse.appointment",
-    "AppointmentResponse.participantStatus",
-    "Communication.status",
-    "Consent.status",
-    "Consent.scope",
-    "Consent.category",
-    "Consent.verification.verified",
-    "Consent.provision.actor.role",
-    "Consent.provision.actor.reference",
-    "Consent.provision.data.meaning",
-    "Consent.provision.data.reference",
-    "Coverage.status",
-    "Coverage.beneficiary",
-    "Coverage.payor",
-    "Coverage.class.type",
-    "Coverage.class.value",
-    "Coverage.costToBeneficiary.exception.type",
-    "Device.deviceName.name",
-    "Device.deviceName.type",
-    "Device.specialization.systemType",
-    "Device.version.value",
-    "Device.property.type",
-    "Encounter.status",
-    "Encounter.class",
-    "Encounter.statusHistory.status",
-    "Encounter.statusHistory.period",
-    "Encounter.classHistory.class",
-    "Encounter.classHistory.period",
-    "Encounter.diagnosis.condition",
-    "Encounter.location.location",
-    "HealthcareService.notAvailable.description",
-    "Location.position.longitude",
-    "Location.position.latitude",
-    "Patient.communication.language",
-    "Patient.link.other",
-    "Patient.link.type",
-    "Practitioner.qualification.code",
-    "PractitionerRole.notAvailable.description",
-    "Provenance.target",
-    "Provenance.recorded",
-    "Provenance.agent",
-    "Provenance.agent.who",
-    "Provenance.entity.role",
-    "Provenance.entity.what",
-    "RelatedPerson.patient",
-    "RelatedPerson.communication.language",
-    "Schedule.actor",
-    "ServiceRequest.status",
-    "ServiceRequest.intent",
-    "ServiceRequest.subject",
-    "Slot.schedule",
-    "Slot.status",
-    "Slot.start",
-    "Slot.end",
-    "Annotation.text",
-    "Signature.type",
-    "Signature.when",
-    "Signature.who",
-    "SampledData.origin",
-    "SampledData.period",
-    "SampledData.dimensions",
-];
 
 /// A row of the element table.
 struct Row {
@@ -164,7 +97,7 @@ fn resource(rtype: &'static str, wanted: &mut BTreeSet<&'static str>) -> Value {
 /// The schema of one type of the table: a resource, a datatype or an inner type.
 fn object(path: &str, model: &Model, wanted: &mut BTreeSet<&'static str>) -> Value {
     let mut members = Map::new();
-    let mut required = Vec::new();
+    let (mut required, mut one_of) = (Vec::new(), Vec::new());
     for (name, row) in TABLE.get(path).into_iter().flatten() {
         for kind in &row.kinds {
             let key = match name.strip_suffix("[x]") {
@@ -177,6 +110,9 @@ fn object(path: &str, model: &Model, wanted: &mut BTreeSet<&'static str>) -> Val
             };
             if REQUIRED.contains(&format!("{path}.{name}").as_str()) {
                 required.push(Value::from(key.as_str()));
+            }
+            if CHOICES.contains(&format!("{path}.{}", name.trim_end_matches("[x]")).as_str()) {
+                one_of.push(json!({ "required": [key] }));
             }
             let schema = if child.repeats() {
                 json!({ "type": "array", "minItems": 1, "maxItems": 5, "items": schema })
@@ -192,6 +128,9 @@ fn object(path: &str, model: &Model, wanted: &mut BTreeSet<&'static str>) -> Val
             schema.insert("minProperties".to_owned(), 1.into());
         } else {
             schema.insert("required".to_owned(), Value::Array(required));
+        }
+        if !one_of.is_empty() {
+            schema.insert("oneOf".to_owned(), Value::Array(one_of));
         }
     }
     schema

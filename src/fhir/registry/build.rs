@@ -31,7 +31,7 @@ pub(super) const fn exists(path: &'static str) -> Path {
 }
 
 const fn row(kind: ParamKind, code: &'static str, url: &'static str, paths: &'static [Path]) -> SearchParam {
-    SearchParam { code, kind, paths, targets: &[], column: None, url, system: "" }
+    SearchParam { code, kind, paths, components: &[], targets: &[], column: None, url, system: "" }
 }
 
 /// A token parameter.
@@ -67,6 +67,15 @@ pub(super) const fn quantity(code: &'static str, url: &'static str, paths: &'sta
 /// A parameter with rules of its own.
 pub(super) const fn special(code: &'static str, url: &'static str, paths: &'static [Path]) -> SearchParam {
     row(ParamKind::Special, code, url, paths)
+}
+
+/// A parameter that joins two others of its type.
+pub(super) const fn composite(
+    code: &'static str,
+    url: &'static str,
+    components: &'static [&'static str],
+) -> SearchParam {
+    SearchParam { components, ..row(ParamKind::Composite, code, url, &[]) }
 }
 
 impl SearchParam {

@@ -6,13 +6,19 @@
 mod audit;
 mod build;
 mod care;
+mod clinical;
+mod findings;
+mod medication;
 mod people;
 mod places;
+mod plans;
 mod records;
 mod scheduling;
 mod types;
 
-use build::{at, date, exists, hl7, quantity, reference, refers, special, string, token, uri, when};
+use build::{
+    at, composite, date, exists, hl7, quantity, reference, refers, special, string, token, uri, when,
+};
 
 pub use types::{LOGGED, TYPES};
 
@@ -69,6 +75,8 @@ pub enum ParamKind {
     Quantity,
     /// Has rules of its own (`Location.near`).
     Special,
+    /// Values of two other parameters, of which a resource must have both (`code-value-quantity`).
+    Composite,
 }
 
 /// A search parameter: a row of the registry.
@@ -80,6 +88,9 @@ pub struct SearchParam {
     pub kind: ParamKind,
     /// Where the values are in the resource; several are alternatives that all count.
     pub paths: &'static [Path],
+    /// For composites: the codes of the parameters that it joins; they are of the whole resource, so that it has no
+    /// values of its own.
+    pub components: &'static [&'static str],
     /// For references: the types that the parameter may point at; empty means any.
     pub targets: &'static [&'static str],
     /// Where hot values live as a typed column, instead of the generic index tables.

@@ -93,7 +93,7 @@ impl Controls {
             let (code, descending) = key.strip_prefix('-').map_or((key, false), |code| (code, true));
             let param = parser
                 .param(code)
-                .filter(|p| p.kind != ParamKind::Special)
+                .filter(|p| !matches!(p.kind, ParamKind::Special | ParamKind::Composite))
                 .ok_or_else(|| Issue::error("invalid", format!("_sort: can't sort by '{code}'")))?;
             self.sort.push(SortKey { param, descending });
         }

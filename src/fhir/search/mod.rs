@@ -1,5 +1,6 @@
 //! The search grammar (R4 `search.html`): a query string becomes a [`SearchQuery`].
 
+mod composite;
 mod control;
 pub mod cursor;
 mod ids;
@@ -72,7 +73,7 @@ pub enum Condition {
     Has(&'static ResourceType, &'static SearchParam, Box<Condition>),
     /// The resource is of one of these types and satisfies the type's condition (compartments).
     Any(Vec<(&'static ResourceType, Condition)>),
-    /// Every one of these holds. Like the two that follow, no query says so: rules of access do.
+    /// Every one of these holds. Like the two that follow, it comes of rules of access and of composite parameters.
     All(Vec<Condition>),
     /// At least one of these holds.
     Either(Vec<Condition>),

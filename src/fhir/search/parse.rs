@@ -1,7 +1,7 @@
 //! From a raw query string to a [`SearchQuery`].
 
 use super::control::Controls;
-use super::{Condition, Include, ReferenceValue, Rules, SearchQuery, Test, text, value};
+use super::{Condition, Include, ReferenceValue, Rules, SearchQuery, Test, composite, text, value};
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::registry::{ParamKind, ResourceType, SearchParam, TYPES, resource_type};
 
@@ -202,6 +202,10 @@ impl Parser<'_> {
         }
         let (code, modifier) = modifier_of(name);
         match rt.param(code) {
+            Some(param) if param.kind == ParamKind::Composite => {
+                let condition = composite::condition(rt, param, modifier, raw, self.rules)?;
+                Ok(condition.map_or(Parsed::Empty, Parsed::Known))
+            }
             Some(param) => self.simple(param, modifier, raw),
             None => Ok(Parsed::Unknown),
         }

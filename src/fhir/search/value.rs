@@ -48,6 +48,10 @@ pub fn test(
         (ParamKind::Uri, None) => Test::Uri(read.each(|_, v, _| Ok(fold::key(&unescape(v))))?),
         (ParamKind::Quantity, None) => Test::Quantity(read.each(|_, v, _| quantity(v))?),
         (ParamKind::Special, None) => Test::Near(read.each(|_, v, _| near(v))?),
+        (ParamKind::Composite, _) => {
+            // A condition of its own (`composite`), not a test of values.
+            return Err(Issue::error("not-supported", format!("'{}' has no values of its own", param.code)));
+        }
         (_, Some(modifier)) => {
             return Err(Issue::error(
                 "not-supported",

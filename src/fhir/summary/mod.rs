@@ -1,5 +1,6 @@
 //! Parts of a resource: `_summary` and `_elements` (R4 `search.html#summary`), in searches and in reads.
 
+mod clinical;
 mod table;
 
 use super::search::{Summary, text};
@@ -51,7 +52,7 @@ impl Subset {
             return resource.clone();
         }
         let rtype = whole.get("resourceType").and_then(Value::as_str).unwrap_or_default();
-        let row = table::TABLE.iter().find(|(name, ..)| *name == rtype);
+        let row = table::TABLE.iter().chain(clinical::CLINICAL).find(|(name, ..)| *name == rtype);
         let (summary, mandatory) =
             row.map_or((&[][..], &[][..]), |(_, summary, mandatory)| (*summary, *mandatory));
         let mut part = Map::new();

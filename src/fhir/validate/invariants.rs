@@ -25,7 +25,7 @@ pub(super) struct Rule {
     pub(super) holds: fn(&Object) -> bool,
 }
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
 
 impl Rule {
     /// The issue of an object at `path` that breaks the rule.
@@ -48,8 +48,12 @@ macro_rules! rule {
     };
 }
 
-/// Every rule.
-pub(super) static RULES: &[Rule] = &[
+/// Every rule, with those of the clinical record.
+pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().chain(super::clinical::RULES)
+}
+
+static RULES: &[Rule] = &[
     rule!("Appointment.participant", "app-1", "", "A participant has a type or an actor", |o| {
         has(o, "type") || has(o, "actor")
     }),
@@ -183,7 +187,7 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// Whether the element exists, be it only as an extension.
-fn has(object: &Object, key: &str) -> bool {
+pub(super) fn has(object: &Object, key: &str) -> bool {
     object.contains_key(key) || object.keys().any(|other| other.strip_prefix('_') == Some(key))
 }
 

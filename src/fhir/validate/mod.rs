@@ -4,6 +4,7 @@
 //! invariants, references and narrative, then our profiles. Whether a reference's target exists is asked
 //! of the database by `app`.
 
+mod clinical;
 mod contained;
 mod invariants;
 mod limits;

@@ -8,7 +8,7 @@ mod token;
 
 use super::edge::{self, Arrival, Label};
 use super::{Http, RouteInfo, bearer, body};
-use crate::app::oauth::Credentials;
+use crate::app::oauth::{Credentials, brand};
 use crate::auth::assertion;
 use crate::auth::error::{Code, OAuthError};
 use crate::auth::params::Params;
@@ -55,6 +55,13 @@ pub(super) const ROUTES: &[RouteInfo] = &[
         is_fhir: false,
         summary: "How applications can look like these pages",
         handler: || get(discovery::style),
+    },
+    RouteInfo {
+        methods: &["GET", "HEAD"],
+        path: brand::PATH,
+        is_fhir: false,
+        summary: "Who runs this server",
+        handler: || get(discovery::brands),
     },
     RouteInfo {
         methods: &["GET", "HEAD", "POST"],

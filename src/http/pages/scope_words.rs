@@ -7,7 +7,28 @@ use crate::auth::scope::{Level, ResourceScope, Right, Scope};
 const PARTS: &[(&str, &str, &[&str])] = &[
     ("Appointment", "status", &["proposed", "pending", "booked", "fulfilled", "cancelled", "waitlist"]),
     ("Communication", "status", &["in-progress", "completed"]),
+    (
+        "Condition",
+        "category",
+        &[
+            "http://terminology.hl7.org/CodeSystem/condition-category|encounter-diagnosis",
+            "http://terminology.hl7.org/CodeSystem/condition-category|problem-list-item",
+            "http://hl7.org/fhir/us/core/CodeSystem/condition-category|health-concern",
+        ],
+    ),
     ("Encounter", "status", &["planned", "in-progress", "finished"]),
+    (
+        "Observation",
+        "category",
+        &[
+            "http://terminology.hl7.org/CodeSystem/observation-category|laboratory",
+            "http://terminology.hl7.org/CodeSystem/observation-category|vital-signs",
+            "http://terminology.hl7.org/CodeSystem/observation-category|social-history",
+            "http://terminology.hl7.org/CodeSystem/observation-category|survey",
+            "http://hl7.org/fhir/us/core/CodeSystem/us-core-observation-category|clinical-test",
+            "http://hl7.org/fhir/us/core/CodeSystem/us-core-tags|sdoh",
+        ],
+    ),
     ("ServiceRequest", "status", &["active", "completed"]),
 ];
 
@@ -135,7 +156,7 @@ fn capitalised(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fhir::registry::resource_type;
+    use crate::fhir::registry::{TYPES, resource_type};
 
     fn said(scope: &str, whose: &Whose) -> String {
         label(&Words::choose(Some("en"), None), &Scope::parse(scope).unwrap(), whose)
@@ -159,6 +180,27 @@ mod tests {
     }
 
     #[test]
+    fn every_type_has_a_name_in_both_languages() {
+        for language in ["en", "es"] {
+            let words = Words::choose(Some(language), None);
+            for rt in TYPES {
+                assert!(words.find(&format!("type-{}", rt.name)).is_some(), "{language} {}", rt.name);
+            }
+        }
+    }
+
+    #[test]
+    fn clinical_records_are_narrowed_by_category() {
+        let scope = Scope::parse("patient/Observation.rs").unwrap();
+        let laboratory = "category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
+        let narrow = narrowed(&scope, laboratory).unwrap();
+        assert_eq!(Scope::parse(&narrow.to_string()), Some(narrow.clone()));
+        let words = Words::choose(Some("en"), None);
+        let said = label(&words, &narrow, &Whose::Own);
+        assert_eq!(said, "Your results and measurements: see, only where the kind is Laboratory results");
+    }
+
+    #[test]
     fn narrowing_only_narrows() {
         let scope = Scope::parse("patient/Appointment.read").unwrap();
         let booked = narrowed(&scope, "status=booked").unwrap();
@@ -177,7 +219,8 @@ mod tests {
                 let known = resource_type(rtype).unwrap();
                 assert!(known.all_params().any(|own| own.code == *param), "{rtype} {param}");
                 for value in *values {
-                    assert!(words.find(&format!("value-{rtype}-{value}")).is_some(), "{rtype} {value}");
+                    let code = value.rsplit('|').next().unwrap_or_default();
+                    assert!(words.find(&format!("value-{rtype}-{code}")).is_some(), "{rtype} {value}");
                 }
             }
         }

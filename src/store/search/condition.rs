@@ -314,6 +314,8 @@ impl<'p> Compiler<'p> {
             ParamKind::Uri => &[("idx_uri", "")],
             ParamKind::Quantity => &[("idx_quantity", "")],
             ParamKind::Special => &[("idx_position", "")],
+            // Its parameters are asked instead (`composite`).
+            ParamKind::Composite => &[],
         };
         let mut present = Vec::new();
         for (table, suffix) in tables {

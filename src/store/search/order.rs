@@ -168,6 +168,8 @@ impl OrderKey {
             ParamKind::Uri => ("idx_uri", "s.value"),
             ParamKind::Quantity => ("idx_quantity", "s.value"),
             ParamKind::Special => ("idx_position", "s.latitude"),
+            // Nothing is sorted by it (`Controls::sort`).
+            ParamKind::Composite => ("idx_token", "s.code"),
         };
         let pick = if self.descending { "MAX" } else { "MIN" };
         let narrowed = about.rt.and_then(|rt| rt.stored_as(self.param));
@@ -180,7 +182,11 @@ impl OrderKey {
 
     fn kind(&self) -> KeyKind {
         match self.param.kind {
-            ParamKind::Token | ParamKind::Reference | ParamKind::String | ParamKind::Uri => KeyKind::Text,
+            ParamKind::Token
+            | ParamKind::Reference
+            | ParamKind::String
+            | ParamKind::Uri
+            | ParamKind::Composite => KeyKind::Text,
             ParamKind::Quantity | ParamKind::Special => KeyKind::Real,
             ParamKind::Date => KeyKind::Int,
         }

@@ -86,7 +86,7 @@ impl Side {
             }
             "Slot" => json!({ "schedule": self.refers("Schedule"), "status": "free", "comment": "private",
                 "start": clinic::at("12:00"), "end": clinic::at("12:30") }),
-            other => panic!("the world has no {other}; add one to test its rules"),
+            other => clinical(other, &patient, &doctor),
         };
         body["resourceType"] = json!(rtype);
         body
@@ -95,6 +95,47 @@ impl Side {
     /// The same under its own id.
     pub fn stored(self, rtype: &str) -> Value {
         clinic::with_id(self.resource(rtype), &self.id(rtype))
+    }
+}
+
+/// A resource of the clinical record of a patient, which names no doctor but as its author.
+fn clinical(rtype: &str, patient: &Value, doctor: &Value) -> Value {
+    let text = json!({ "text": "something" });
+    let coded = |system: &str, code: &str| json!({ "coding": [{ "system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code }] });
+    match rtype {
+        "AllergyIntolerance" => {
+            json!({ "patient": patient, "clinicalStatus": coded("allergyintolerance-clinical", "active"), "code": text })
+        }
+        "CarePlan" => json!({ "status": "active", "intent": "plan", "subject": patient }),
+        "CareTeam" => {
+            json!({ "status": "active", "subject": patient, "participant": [{ "member": doctor }] })
+        }
+        "Condition" => {
+            json!({ "subject": patient, "clinicalStatus": coded("condition-clinical", "active"), "code": text,
+            "category": [coded("condition-category", "problem-list-item")] })
+        }
+        "DiagnosticReport" => json!({ "status": "final", "code": text, "subject": patient }),
+        "DocumentReference" => {
+            json!({ "status": "current", "subject": patient, "author": [doctor],
+            "content": [{ "attachment": { "title": "Letter" } }] })
+        }
+        "Goal" => json!({ "lifecycleStatus": "active", "description": text, "subject": patient }),
+        "Immunization" => {
+            json!({ "status": "completed", "vaccineCode": text, "patient": patient, "occurrenceDateTime": "2026-01-01" })
+        }
+        "MedicationDispense" => {
+            json!({ "status": "completed", "medicationCodeableConcept": text, "subject": patient })
+        }
+        "MedicationRequest" => {
+            json!({ "status": "active", "intent": "order", "medicationCodeableConcept": text, "subject": patient,
+            "requester": doctor })
+        }
+        "Observation" => {
+            json!({ "status": "final", "code": text, "subject": patient, "performer": [doctor],
+            "category": [coded("observation-category", "laboratory")], "valueInteger": 1 })
+        }
+        "Procedure" => json!({ "status": "completed", "code": text, "subject": patient }),
+        other => panic!("the world has no {other}; add one to test its rules"),
     }
 }
 
@@ -118,6 +159,18 @@ const ORDER: &[&str] = &[
     "Provenance",
     "RelatedPerson",
     "ServiceRequest",
+    "AllergyIntolerance",
+    "CarePlan",
+    "CareTeam",
+    "Condition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Goal",
+    "Immunization",
+    "MedicationDispense",
+    "MedicationRequest",
+    "Observation",
+    "Procedure",
 ];
 
 /// Stores both sides.

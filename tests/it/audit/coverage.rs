@@ -16,6 +16,7 @@ const NOBODYS: &[&str] = &[
     "/account/passkeys/options",
     "/assets/passkey.js",
     "/assets/style.css",
+    "/brands.json",
     "/fhir/.well-known/smart-configuration",
     "/livez",
     "/oauth/jwks",

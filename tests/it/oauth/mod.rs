@@ -3,6 +3,7 @@
 mod authorize;
 pub mod backend;
 mod bearer;
+mod brand;
 mod discovery;
 pub mod flow;
 mod journey;

@@ -82,7 +82,7 @@ fn every_interaction_has_its_path() {
 #[test]
 fn what_is_not_offered_is_refused() {
     let table = [
-        ("GET", "Observation", "", 404),
+        ("GET", "Medication", "", 404),
         ("GET", "slot", "", 404),
         ("GET", "Slot/x/y/z/w", "", 404),
         ("GET", "Slot//x", "", 400),
@@ -147,7 +147,7 @@ fn the_allow_header_lists_what_parse_accepts() {
             assert_eq!(allowed(path).contains(&method), offered, "{method} {path}");
         }
     }
-    assert!(allowed("Observation").is_empty());
+    assert!(allowed("Medication").is_empty());
 }
 
 proptest::proptest! {
