@@ -36,6 +36,31 @@ fn hidden(c: char) -> bool {
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
+/// Text as it may be shown: what does not show itself, or changes how others show, is written as JSON writes it.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_invisible(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// [`hidden`] characters, and those that other writers of events may have left in.
+fn is_invisible(c: char) -> bool {
+    let is_break = c.is_control() && c != '\n';
+    is_break
+        || hidden(c)
+        || matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{2028}' | '\u{2029}' | '\u{FFF9}'..='\u{FFFB}')
+        || matches!(c, '\u{E0000}'..='\u{E007F}')
+}
+
 /// A request of FHIR's as it was sent, with secrets taken out and cut at a bound.
 pub fn query(text: &str) -> String {
     without(text, |name| SECRETS.contains(&name))
@@ -105,6 +130,11 @@ mod tests {
     fn hidden_characters_and_line_breaks_do_not_get_in() {
         assert_eq!(line("a\r\nb\u{202E}c\u{0}\u{200B}d"), "a  bcd");
         assert_eq!(line(&"x".repeat(2000)).chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn what_does_not_show_is_shown() {
+        assert_eq!(visible("a\u{202E}b\r\u{E0041}\nc é"), "a\\u202eb\\u000d\\udb40\\udc41\nc é");
     }
 
     #[test]

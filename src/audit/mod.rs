@@ -13,6 +13,7 @@ pub mod clean;
 pub mod event;
 pub mod export;
 pub mod extract;
+pub mod facts;
 pub mod import;
 pub mod key;
 pub mod leaf;

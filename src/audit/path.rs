@@ -74,6 +74,16 @@ impl Plan {
         Some(Self { parts })
     }
 
+    /// How many hashes the proof has.
+    pub fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Whether the proof has no hash, as that of the only leaf.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// The nodes to fetch; those of level 0 are leaf hashes.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.parts.iter().flatten().copied()

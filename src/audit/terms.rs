@@ -71,11 +71,16 @@ impl Terms {
 fn add_named(value: &Value, pointer: &str, words: &mut BTreeSet<String>) {
     let Some(named) = value.pointer(pointer) else { return };
     add(text(named, "/identifier/value"), identifier, words);
-    let whole = text(named, "/reference");
-    let mut parts = whole.split("/_history/").next().unwrap_or(whole).rsplit('/');
-    if let (Some(id), Some(rtype)) = (parts.next(), parts.next()) {
+    if let Some((rtype, id)) = referred(text(named, "/reference")) {
         words.insert(reference(rtype, id));
     }
+}
+
+/// Type and logical id that a reference names, relative or absolute, with or without a version.
+pub(super) fn referred(whole: &str) -> Option<(&str, &str)> {
+    let mut parts = whole.split("/_history/").next().unwrap_or(whole).rsplit('/');
+    let (id, rtype) = (parts.next()?, parts.next()?);
+    Some((rtype, id))
 }
 
 fn add(value: &str, word: impl Fn(&str) -> String, words: &mut BTreeSet<String>) {

@@ -1,5 +1,6 @@
 //! `[audit]`
 
+use super::reports::{self, Reports};
 use super::units;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -31,6 +32,8 @@ pub struct Audit {
     /// How often each of them is asked.
     #[serde(deserialize_with = "units::duration")]
     pub witnesses_every: Duration,
+    /// Standing reports.
+    pub reports: Reports,
 }
 
 /// A number of years, written `"6y"`.
@@ -197,6 +200,7 @@ pub(super) fn problems(audit: &Audit, found: &mut Vec<String>) {
             found.push(format!("audit.checkpoints: names {keeper} twice"));
         }
     }
+    reports::problems(&audit.reports, found);
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod load;
 mod network;
 mod notify;
 mod provider;
+mod reports;
 mod serve;
 mod units;
 mod validate;
@@ -23,6 +24,7 @@ pub use load::ConfigError;
 pub use network::Network;
 pub use notify::{Email, MailSecurity, Notify};
 pub use provider::Provider;
+pub use reports::Reports;
 pub use units::Size;
 
 use secrecy::{ExposeSecret, SecretString};

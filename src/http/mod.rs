@@ -128,7 +128,7 @@ pub fn routes() -> Vec<RouteInfo> {
         fhir("/fhir/", "Bundles, system search"),
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
-    [ROUTES, pages::ROUTES, oauth::ROUTES, &admin::routes(), scim::ROUTES].concat()
+    [ROUTES, pages::ROUTES, pages::console::ROUTES, oauth::ROUTES, &admin::routes(), scim::ROUTES].concat()
 }
 
 /// The OpenAPI description of every route.

@@ -39,7 +39,8 @@ pub fn trace(path: &str) -> Option<Trace> {
     const PUBLIC: Trace = Trace::Nothing("published for every client to read");
     Some(match path {
         "/fhir" | "/fhir/" | "/fhir/{*path}" => Trace::Fhir,
-        "/" | "/openapi" | "/assets/style.css" | "/assets/passkey.js" | "/smart-style.json" => STATIC,
+        "/" | "/openapi" | "/assets/style.css" | "/assets/passkey.js" | "/assets/proof.js"
+        | "/smart-style.json" => STATIC,
         "/livez" | "/readyz" => PROBE,
         "/openapi.json"
         | "/fhir/.well-known/smart-configuration"
@@ -64,6 +65,13 @@ pub fn trace(path: &str) -> Option<Trace> {
         "/emergency" => Trace::Sent(Act::EmergencyStarted),
         "/emergency/end" => Trace::Sent(Act::EmergencyEnded),
         "/emergencies" | "/admin/emergencies" | "/admin/emergencies/{id}/review" => Trace::All(Act::Review),
+        "/console/audit/export"
+        | "/console/audit/reports.csv"
+        | "/console/audit/reports.json"
+        | "/console/audit/disclosures.csv" => Trace::All(Act::Export),
+        "/console/audit/reviews" => Trace::All(Act::Review),
+        "/console/audit/recipients" => Trace::All(Act::Administration),
+        _ if path == "/console/audit" || path.starts_with("/console/audit/") => Trace::All(Act::AuditRead),
         _ if path == "/sign-in" || path.starts_with("/sign-in/") => Trace::Sent(Act::SignIn),
         _ if path.starts_with("/account/") || path.starts_with("/apps/") => Trace::Sent(Act::Administration),
         _ if path.starts_with("/scim/v2/") || path.starts_with("/admin/") => Trace::All(Act::Administration),

@@ -3,6 +3,7 @@
 
 mod audit;
 pub mod mail;
+mod reports;
 
 use crate::app::audit::Sequencer;
 use crate::app::oauth::revoke;
@@ -13,13 +14,14 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Works until the task is dropped: places events in the audit log, purges it after retention, tells
-/// others of its checkpoints, tidies, and delivers messages.
+/// others of its checkpoints, follows it for reports, tidies, and delivers messages.
 pub async fn run(app: App, sequencer: Sequencer) {
     tokio::join!(
         audit::run(sequencer),
         audit::purge(app.clone()),
         audit::push(app.clone()),
         audit::summaries(app.clone()),
+        reports::run(app.clone()),
         tidy(app.clone()),
         mail::run(app)
     );

@@ -26,7 +26,7 @@ pub use passkey::{
 };
 pub use password::change as change_password;
 pub(in crate::app) use provided::{Arrived, Vouched, arrive};
-pub use review::{Reviewed, csv, json, review};
+pub use review::{Reviewed, cell, csv, json, review};
 pub use second_factor::{Enrolment, confirm, enrol, recovery_codes_left, remove, renew_recovery_codes};
 pub(in crate::app) use session::role_grant;
 pub use session::{Live, principal, session_of, sign_out};

@@ -119,7 +119,7 @@ pub fn csv(rows: &[Reviewed]) -> String {
 }
 
 /// One quoted cell. What a spreadsheet would take for a formula starts with an apostrophe.
-fn cell(value: &str) -> String {
+pub fn cell(value: &str) -> String {
     let formula = value.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
         || value.starts_with(['\t', '\r', '\n']);
     let guard = if formula { "'" } else { "" };

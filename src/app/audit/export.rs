@@ -20,14 +20,15 @@ use crate::store::{Store, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Leaves that are read at once.
-const PAGE: i64 = 1024;
+pub(super) const PAGE: i64 = 1024;
 /// Says, for as long as an export is not complete, what it is to be.
 const UNFINISHED: &str = "unfinished.json";
 const EVENTS: &str = "events.ndjson";
-const PURGES: &str = "purges.ndjson";
+pub(super) const PURGES: &str = "purges.ndjson";
 
 /// What is to be exported; everything, when nothing is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,16 +171,8 @@ async fn part(
     };
     let mut after = written.last().map(|seq| place(*seq));
     for some in rest.chunks(PAGE as usize) {
-        let rows = at(tx, some).await?;
-        let leaves: Vec<u64> = some.iter().map(|seq| place(*seq)).collect();
-        let proofs = nodes.inclusion(tx, &leaves, size).await?;
-        for ((row, seq), proof) in rows.iter().zip(leaves).zip(proofs) {
-            let Some(proof) = proof else { return damaged(seq) };
-            let leaf = leaf(row, seq)?;
-            let bound = Some(Bound { after, proof: &proof });
-            lines.add(&Line { leaf: &leaf, content: content(row)?, bound })?;
-            after = Some(seq);
-        }
+        let text = lines_of(tx, &mut nodes, some, size, &mut after).await?;
+        lines.write(&text)?;
     }
     lines.finish()?;
     purges(tx, target, &mut nodes, places, size).await?;
@@ -195,6 +188,21 @@ async fn purges(
     places: &[i64],
     size: u64,
 ) -> Result<(), ExportError> {
+    let concerns = |range: &RangeInclusive<u64>| {
+        let from = places.partition_point(|seq| place(*seq) < *range.start());
+        places.get(from).is_some_and(|seq| range.contains(&place(*seq)))
+    };
+    let text = purges_of(tx, nodes, concerns, size).await?;
+    if text.is_empty() { Ok(()) } else { target.write(PURGES, text.as_bytes()) }
+}
+
+/// The lines of the events that say why contents are gone at places which concern a part.
+pub(super) async fn purges_of(
+    tx: &mut Tx,
+    nodes: &mut Nodes,
+    concerns: impl Fn(&RangeInclusive<u64>) -> bool,
+    size: u64,
+) -> Result<String, ExportError> {
     let word = terms::subtype(crate::audit::purge::CODE);
     let told = log::places_of(tx, &word, (i64::MIN, i64::MAX), number(size)).await?;
     let mut text = String::new();
@@ -204,18 +212,36 @@ async fn purges(
         let proofs = nodes.inclusion(tx, &leaves, size).await?;
         for ((row, seq), proof) in rows.iter().zip(leaves).zip(proofs) {
             let Some((salt, body)) = content(row)? else { return damaged(seq) };
-            let concerns = |range: &std::ops::RangeInclusive<u64>| {
-                let from = places.partition_point(|seq| place(*seq) < *range.start());
-                places.get(from).is_some_and(|seq| range.contains(&place(*seq)))
-            };
-            if purged(body).iter().any(concerns) {
+            if purged(body).iter().any(&concerns) {
                 let Some(proof) = proof else { return damaged(seq) };
                 let bound = Some(Bound { after: None, proof: &proof });
                 text += &Line { leaf: &leaf(row, seq)?, content: Some((salt, body)), bound }.text();
             }
         }
     }
-    if text.is_empty() { Ok(()) } else { target.write(PURGES, text.as_bytes()) }
+    Ok(text)
+}
+
+/// The lines of the events at these places, each with its proof; `after` is the place before, and then the last.
+pub(super) async fn lines_of(
+    tx: &mut Tx,
+    nodes: &mut Nodes,
+    some: &[i64],
+    size: u64,
+    after: &mut Option<u64>,
+) -> Result<String, ExportError> {
+    let rows = at(tx, some).await?;
+    let leaves: Vec<u64> = some.iter().map(|seq| place(*seq)).collect();
+    let proofs = nodes.inclusion(tx, &leaves, size).await?;
+    let mut text = String::new();
+    for ((row, seq), proof) in rows.iter().zip(leaves).zip(proofs) {
+        let Some(proof) = proof else { return damaged(seq) };
+        let leaf = leaf(row, seq)?;
+        let bound = Some(Bound { after: *after, proof: &proof });
+        text.push_str(&Line { leaf: &leaf, content: content(row)?, bound }.text());
+        *after = Some(seq);
+    }
+    Ok(text)
 }
 
 /// What is stored at these places, in their order.
@@ -253,11 +279,11 @@ fn content(row: &Stored) -> Result<Option<(&Salt, &str)>, ExportError> {
     }
 }
 
-fn place(seq: i64) -> u64 {
+pub(super) fn place(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or_default()
 }
 
-fn number(size: u64) -> i64 {
+pub(super) fn number(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
@@ -352,7 +378,11 @@ struct Lines<'t> {
 
 impl Lines<'_> {
     fn add(&mut self, line: &Line<'_>) -> Result<(), ExportError> {
-        let written = self.file.write_all(line.text().as_bytes());
+        self.write(&line.text())
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), ExportError> {
+        let written = self.file.write_all(text.as_bytes());
         self.target.on(EVENTS, written)
     }
 

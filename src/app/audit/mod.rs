@@ -3,29 +3,39 @@
 //! What a transaction writes is recorded in that transaction. Everything else, reads and refusals, is recorded
 //! before its answer leaves, together with what others wait to have recorded.
 
+pub mod archive;
+pub mod browse;
 mod caller;
 mod describe;
+pub mod disclosures;
 pub mod export;
+pub mod inclusion;
 mod judge;
 pub mod keys;
+mod kin;
 mod nodes;
 pub mod purge;
 pub mod push;
 pub mod query;
 mod recorder;
+pub mod reports;
+pub mod review;
 mod sequencer;
 mod shown;
 mod summaries;
 mod syslog;
 pub mod verify;
+mod watch;
 mod witness;
 
 pub use caller::Caller;
 pub use describe::{Asked, actor, conclude, concluded, refused, scene, written};
 pub use recorder::Recorder;
+pub use reports::Follower;
 pub use sequencer::Sequencer;
 pub use shown::shown;
 pub use summaries::Summaries;
+pub use watch::Report;
 pub use witness::keys as witness_keys;
 
 use crate::app::App;

@@ -17,6 +17,8 @@ pub(super) struct Frame {
     pub(super) declares: bool,
     /// Whether they may look at those that were declared.
     pub(super) reviews: bool,
+    /// Whether they may read the whole audit log.
+    pub(super) audits: bool,
     /// [`Visit::form_token`].
     pub(super) token: String,
 }
@@ -29,6 +31,7 @@ impl Frame {
             words: visit.words.clone(),
             declares: may(Act::Create),
             reviews: may(Act::Read),
+            audits: access.as_ref().is_some_and(Access::may_audit),
             name: visit.live.as_ref().map(|live| live.account.name.clone()),
             token: visit.form_token(),
         }

@@ -4,6 +4,7 @@ mod about;
 pub(super) mod account;
 pub(super) mod apps;
 pub(super) mod consent;
+pub(super) mod console;
 pub(super) mod emergencies;
 pub(super) mod emergency;
 mod forms;

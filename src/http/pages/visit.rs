@@ -329,8 +329,8 @@ impl Form {
 
 /// Where a person goes after the sign-in: a page of ours, never somewhere else.
 pub(super) fn safe_return(wanted: &str) -> Option<&str> {
-    const PAGES: [&str; 6] =
-        ["/consent/", "/pick-patient/", "/apps", "/account", "/emergency", "/emergencies"];
+    const PAGES: [&str; 7] =
+        ["/consent/", "/pick-patient/", "/apps", "/account", "/emergency", "/emergencies", "/console/audit"];
     let is_plain = wanted.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != b'#');
     let path = wanted.split('?').next().unwrap_or_default();
     let has_dots = path.split('/').any(|segment| matches!(segment, "." | ".."))
@@ -349,9 +349,14 @@ mod tests {
 
     #[test]
     fn a_return_leads_only_to_our_own_pages() {
-        for good in
-            ["/account", "/apps", "/consent/abc?patient=pat-1", "/pick-patient/x", "/emergency?patient=a%7Cb"]
-        {
+        for good in [
+            "/account",
+            "/apps",
+            "/consent/abc?patient=pat-1",
+            "/pick-patient/x",
+            "/emergency?patient=a%7Cb",
+            "/console/audit/events/x?a=b",
+        ] {
             assert_eq!(safe_return(good), Some(good));
         }
         for evil in [

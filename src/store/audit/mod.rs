@@ -1,13 +1,26 @@
-//! The audit log: events as they happen, and the place that each is given in the tree.
+//! The audit log: events as they happen, the place that each is given in the tree, and what officers do with them.
 
 pub mod event;
+pub mod finding;
 pub mod log;
+pub mod page;
 pub mod purge;
+pub mod review;
 pub mod search;
 pub mod sequence;
 pub mod told;
 
 /// Every static statement of these files.
 pub(super) fn statements() -> Vec<(&'static str, &'static str)> {
-    [event::STATEMENTS, log::STATEMENTS, purge::STATEMENTS, sequence::STATEMENTS, told::STATEMENTS].concat()
+    [
+        event::STATEMENTS,
+        finding::STATEMENTS,
+        log::STATEMENTS,
+        page::STATEMENTS,
+        purge::STATEMENTS,
+        review::STATEMENTS,
+        sequence::STATEMENTS,
+        told::STATEMENTS,
+    ]
+    .concat()
 }

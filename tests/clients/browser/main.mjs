@@ -1,4 +1,5 @@
-// Drives the pages in Chromium: sign-in, patient picker, consent, authorised apps, account.
+// Drives the pages in Chromium: sign-in, patient picker, consent, authorised apps, account; an emergency and its review;
+// the audit log's console with its proofs.
 //
 //   node main.mjs ORIGIN BINARY DATABASE-URL
 //
@@ -72,6 +73,130 @@ async function walk(context, app, see, locale) {
   await see(page, "signed out");
   await page.goto(`${origin}/consent/nothing-here`);
   await see(page, "an error");
+  await page.close();
+}
+
+/** A clinician declares an emergency, and an officer finds it: in the queue, in the reports, in the log with its proof. */
+async function emergency(context, see) {
+  const page = await context.newPage();
+  const patients = await (await fetch(`${origin}/fhir/Patient?_count=1`)).json();
+  const patient = patients.entry[0].resource.id;
+  await page.goto(`${origin}/emergency`);
+  await signIn(page, "clinician");
+  await page.waitForURL("**/emergency");
+  await see(page, "emergency");
+  await page.locator("#patient").fill(patient);
+  await page.locator("#purpose-ETREAT").check();
+  await page.locator("#reason").fill("Found unconscious at home");
+  await page.locator("#password").fill("not the password");
+  await page.locator('form[action="/emergency"] button').click();
+  await page.locator(".problems").waitFor();
+  await see(page, "emergency with a problem");
+  await page.locator("#password").fill(PASSWORD);
+  await page.locator('form[action="/emergency"] button').click();
+  await page.waitForURL("**/emergency?done=declared");
+  await see(page, "emergency declared");
+  await page.locator('form[action="/emergency/end"] button').click();
+  await page.waitForURL("**/emergency?done=ended");
+  await page.locator("header form button").click();
+  await page.goto(`${origin}/emergencies`);
+  await signIn(page, "compliance");
+  await page.waitForURL("**/emergencies");
+  await see(page, "emergencies");
+  const open = page.locator("article form").last();
+  await open.locator('input[value="justified"]').check();
+  await open.locator("button").click();
+  await page.waitForURL("**/emergencies?reviewed=1");
+  await see(page, "an emergency reviewed");
+  await readLog(page, patient, see);
+  await page.close();
+}
+
+/** What the browser says of the proof on the page. */
+async function verdict(page) {
+  const output = page.locator("#browser-check[data-verdict]");
+  await output.waitFor({ state: "attached" });
+  return output.getAttribute("data-verdict");
+}
+
+/** An officer reads the log. */
+async function readLog(page, patient, see) {
+  await page.goto(`${origin}/console/audit?patient=${patient}&subtype=110127`);
+  insist((await page.locator("table.events tbody tr").count()) > 0, "the emergency is in the log");
+  await see(page, "audit log");
+  const event = await page.locator("table.events tbody a").first().getAttribute("href");
+  await page.goto(`${origin}${event}`);
+  insist((await verdict(page)) === "valid", "the browser finds the proof valid");
+  insist((await page.locator("#browser-check li").count()) === 3, "it says what it looked at");
+  for (const summary of await page.locator("main summary").all()) await summary.click();
+  await see(page, "an event");
+  // What the server sends is not what was logged: in its content, its path, its root, its signature.
+  const tampered = [
+    ["content", (html) => html.replace(/data-event="(.)(.)/, (_, one, two) => `data-event="${one}${two === "A" ? "B" : "A"}`)],
+    ["path", (html) => html.replace(/data-path="(.)/, (_, one) => `data-path="${one === "A" ? "B" : "A"}`)],
+    ["leaf", (html) => html.replace(/(data-leaf="[^"]*seq&#34;:)(\d+)/, (_, head, seq) => `${head}${Number(seq) + 1}`)],
+    ["signature", (html) => html.replace(/(data-note="[^"]*\n\n[^"]*? [^" ]+ .{20})(.)/s, (_, head, one) => `${head}${one === "A" ? "B" : "A"}`)],
+  ];
+  for (const [what, change] of tampered) {
+    await page.route(`**${event}`, async (route) => {
+      const response = await route.fetch();
+      const html = await response.text();
+      const other = change(html);
+      insist(other !== html, `nothing was changed in the ${what}`);
+      await route.fulfill({ response, body: other });
+    });
+    await page.goto(`${origin}${event}`);
+    insist((await verdict(page)) === "invalid", `the browser finds a changed ${what}`);
+    await page.unroute(`**${event}`);
+  }
+  await see(page, "an event that does not hold");
+  await page.goto(`${origin}${event}`);
+  await page.locator("#note").fill("Looked at it");
+  await page.locator('main form[action="/console/audit/reviews"] button').click();
+  await page.waitForURL("**?reviewed=1");
+  await page.goto(`${origin}/console/audit?from=yesterday`);
+  insist((await page.locator("[role=alert] a").count()) === 1, "the problem is said");
+  await see(page, "audit log with a problem");
+  // The reports follow the log within seconds.
+  for (let tries = 0; tries < 50; tries += 1) {
+    await page.goto(`${origin}/console/audit/reports?report=break-glass&state=open`);
+    if ((await page.locator("main tbody tr").count()) > 0) break;
+    await page.waitForTimeout(200);
+  }
+  await see(page, "standing reports");
+  await page.locator("main tbody a").first().click();
+  await page.locator("#note").fill("Justified");
+  await see(page, "a finding");
+  await page.locator('main form[action="/console/audit/reviews"] button').click();
+  await page.waitForURL("**?reviewed=1");
+  await page.goto(`${origin}/console/audit/reviews?from=2026-03-01&until=2026-03-31`);
+  await see(page, "reviews");
+  await page.goto(`${origin}/console/audit/disclosures?patient=${patient}`);
+  await see(page, "accounting of disclosures");
+  await page.goto(`${origin}/console/audit/recipients`);
+  await see(page, "recipients");
+  await page.goto(`${origin}/console/audit?patient=${patient}`);
+  const coming = page.waitForEvent("download");
+  await page.locator('form[action="/console/audit/export"] button').click();
+  const download = await coming;
+  insist(download.suggestedFilename() === `audit-${patient}.tar`, download.suggestedFilename());
+  await download.delete();
+}
+
+/** Without scripts the server's own check is on the page, and the keyboard reaches everything. */
+async function proofWithoutScripts(context) {
+  const page = await context.newPage();
+  await page.goto(`${origin}/console/audit?subtype=110122`);
+  await signIn(page, "compliance");
+  await page.waitForURL("**/console/audit?subtype=110122");
+  await tabTo(page, "#user");
+  await page.keyboard.type("compliance");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**user=compliance**");
+  await page.locator("table.events tbody a").first().click();
+  insist((await page.locator("#server-check.good li").count()) === 3, "the server's check is there");
+  insist(await page.locator("noscript p").isVisible(), "the page says why the browser's is not");
+  await tabTo(page, "#note");
   await page.close();
 }
 
@@ -154,9 +279,17 @@ try {
         insist(pages === 12, `${pages} pages were looked at`);
       });
       await context.close();
+      const other = await browser.newContext({ locale, colorScheme });
+      other.setDefaultTimeout(15_000);
+      pages = 0;
+      await check(`officer ${lang} ${colorScheme}`, async () => {
+        await emergency(other, see);
+        insist(pages === 14, `${pages} pages were looked at`);
+      });
+      await other.close();
     }
   }
-  for (const [name, work] of [["keyboard", byKeyboard], ["denial", denial], ["framing", framed]]) {
+  for (const [name, work] of [["keyboard", byKeyboard], ["denial", denial], ["framing", framed], ["proof", proofWithoutScripts]]) {
     const context = await browser.newContext({ locale: "en-US", javaScriptEnabled: name === "framing" });
     context.setDefaultTimeout(15_000);
     await check(`${name} without scripts`, () => work(context, app));

@@ -15,6 +15,7 @@ const NOBODYS: &[&str] = &[
     "/.well-known/openid-configuration",
     "/account/passkeys/options",
     "/assets/passkey.js",
+    "/assets/proof.js",
     "/assets/style.css",
     "/brands.json",
     "/fhir/.well-known/smart-configuration",

@@ -22,7 +22,7 @@ fn exported(database: &Database, name: &str, more: &[&str]) -> PathBuf {
 }
 
 /// Both verifiers find nothing wrong, knowing the key.
-fn holds(dir: &Path) {
+pub fn holds(dir: &Path) {
     let key = audit_signer().verifier().to_string();
     let mut ours = Command::new(env!("CARGO_BIN_EXE_slotwright"));
     let mut script = Command::new("python3");
@@ -34,7 +34,7 @@ fn holds(dir: &Path) {
     }
 }
 
-fn events(dir: &Path) -> Vec<Value> {
+pub fn events(dir: &Path) -> Vec<Value> {
     let text = fs::read_to_string(dir.join("events.ndjson")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

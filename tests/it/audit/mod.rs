@@ -3,6 +3,9 @@
 mod acts;
 mod attacks;
 mod checkpoint;
+mod console;
+mod console_files;
+mod console_marks;
 mod coverage;
 mod crash;
 mod database_export;
@@ -10,5 +13,6 @@ mod export;
 mod query;
 mod recording;
 mod reference;
+mod reports;
 mod tamper;
 mod tree;

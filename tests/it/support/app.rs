@@ -54,6 +54,7 @@ impl TestApp {
             ("SLOTWRIGHT_SERVER__METRICS_LISTEN", String::new()),
             ("SLOTWRIGHT_DATABASE__URL", database.url.clone()),
             ("SLOTWRIGHT_AUTH__KEYS", auth::key_dir(&database).display().to_string()),
+            ("SLOTWRIGHT_AUDIT__KEYS", auth::audit_key_dir(&database).display().to_string()),
         ];
         let env = env.into_iter().chain(unlimited).map(|(name, value)| (name.to_owned(), value));
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

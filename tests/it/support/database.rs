@@ -113,6 +113,31 @@ impl Database {
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// How SQLite goes about a statement, line by line.
+    pub async fn plan(&self, explain: &str) -> String {
+        let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expect("SQLite opens");
+        let rows =
+            sqlx::query(AssertSqlSafe(explain.to_owned())).fetch_all(&mut connection).await.expect("a plan");
+        rows.iter().map(|row| row.get::<String, _>(3) + "\n").collect()
+    }
+
+    /// How PostgreSQL goes about a statement that it prepared without looking at the values, as the server has it do.
+    pub async fn plan_prepared(&self, types: &str, sql: &str, values: &str) -> String {
+        let mut connection = sqlx::PgConnection::connect(&self.url).await.expect("PostgreSQL answers");
+        for statement in [
+            "SET plan_cache_mode = force_generic_plan".to_owned(),
+            format!("PREPARE asked ({types}) AS {sql}"),
+        ] {
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut connection)
+                .await
+                .expect("a prepared statement");
+        }
+        let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE asked ({values})"));
+        let rows = sqlx::raw_sql(explain).fetch_all(&mut connection).await.expect("a plan");
+        rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
+    }
+
     /// The one number that a query gives.
     pub async fn number(&self, sql: &str) -> i64 {
         let text = self.texts(&format!("SELECT CAST(({sql}) AS TEXT)")).await;
