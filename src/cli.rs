@@ -2,14 +2,12 @@
 
 mod user;
 
-use crate::app::audit::Sequencer;
 use crate::app::{self, App};
-use crate::audit::act::Act;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fhir::registry::resource_type;
 use crate::store::Store;
-use crate::{http, notify, sandbox, telemetry, worker};
+use crate::{http, sandbox};
 use clap::{Args, Parser, Subcommand};
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
@@ -20,6 +18,9 @@ mod audit;
 mod client;
 mod keys;
 mod policy;
+// What leaves no record serves nobody.
+#[cfg(not(feature = "unaudited"))]
+mod serve;
 
 /// What is written down about who made a change.
 const BY: &str = "command line";
@@ -37,6 +38,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the FHIR endpoint until SIGTERM or Ctrl-C
+    #[cfg(not(feature = "unaudited"))]
     Serve(Settings),
     /// Serve a made-up clinic to try things with
     #[command(args_conflicts_with_subcommands = true)]
@@ -130,7 +132,8 @@ impl Cli {
 impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Serve(settings) => serve(settings.load()?).await,
+            #[cfg(not(feature = "unaudited"))]
+            Self::Serve(settings) => serve::serve(settings.load()?).await,
             Self::Sandbox { command: Some(SandboxCommand::Token { options, settings }), .. } => {
                 println!("{}", sandbox::token(options, settings.load()?).await?.expose_secret());
                 Ok(())
@@ -169,53 +172,6 @@ fn openapi(file: &Path, check: bool) -> Result<(), Failure> {
         std::fs::write(file, text).map_err(unusable)?;
     }
     Ok(())
-}
-
-/// Why `serve` does not start: every reason.
-#[derive(Debug, thiserror::Error)]
-#[error("not fit to serve patients:\n  {}", .0.join("\n  "))]
-struct Unfit(Vec<String>);
-
-async fn serve(config: Config) -> Result<(), Failure> {
-    telemetry::start(&config.log)?;
-    let mut reasons = config.unfit_to_serve();
-    reasons.extend(http::tls::problem(&config.tls));
-    reasons.extend(notify::Mailer::new(&config.notify.email, &config.outbound).err());
-    let app = match App::start(Arc::new(config), Clock::system()).await {
-        Ok(app) => app,
-        Err(error) => {
-            reasons.push(error.to_string());
-            return Err(Unfit(reasons).into());
-        }
-    };
-    reasons.extend(app.keys.check().err().map(|error| error.to_string()));
-    let signers = app::audit::keys::load(&app.config);
-    reasons.extend(signers.as_ref().err().map(ToString::to_string));
-    reasons.extend(app::audit::push::listeners(&app.config).err());
-    reasons.extend(app::unfit::reasons(&app).await?);
-    if !reasons.is_empty() {
-        app.store.close().await;
-        return Err(Unfit(reasons).into());
-    }
-    let listener = http::bind(app.config.server.listen).await?;
-    let scheme = if app.config.tls.files().is_some() { "https" } else { "http" };
-    tracing::info!("listening on {scheme}://{}/fhir", listener.local_addr()?);
-    let sequencer = Sequencer::new(app.clone(), signers?);
-    let worker = tokio::spawn(worker::run(app.clone(), sequencer));
-    app.note(app.event(Act::Started)).await?;
-    let stopping = {
-        let app = app.clone();
-        async move {
-            http::interrupted().await;
-            if let Err(error) = app.note(app.event(Act::Stopped)).await {
-                tracing::error!(%error, "that the server stops could not be put on the record");
-            }
-        }
-    };
-    let served = http::serve(app.clone(), listener, stopping).await;
-    worker.abort();
-    app.summaries.flush(&app, true).await?;
-    Ok(served?)
 }
 
 async fn check(config: Config) -> Result<(), Failure> {

@@ -10,8 +10,10 @@ mod support;
 
 mod access;
 mod bare;
+mod cost;
 mod data;
 mod paths;
+mod sandbox;
 mod scale;
 mod sql;
 mod table;
@@ -40,6 +42,9 @@ fn main() {
         }
         if wanted("access") {
             access::measure().await;
+        }
+        if wanted("cost") {
+            cost::measure().await;
         }
         if wanted("scale") {
             scale::measure().await;

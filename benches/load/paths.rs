@@ -4,6 +4,7 @@ use crate::bare::Bare;
 use crate::support::{Client, Database, Engine, ServerProcess};
 use crate::{data, seconds_each, sql, table, wrk};
 use std::io::Write;
+use std::ops::Range;
 
 /// Slots to book: more than any measurement here gets through.
 const SLOTS: usize = 60_000;
@@ -42,7 +43,7 @@ pub async fn measure() {
             Engine::Postgres => Some(sql::book(&database, seconds).await),
             Engine::Sqlite => None,
         };
-        let booked = book(&client, seconds);
+        let booked = book(&client, BOOKABLE_FROM..SLOTS - 1, seconds);
         assert!(server.stop().await, "the server stops by itself");
         match reference {
             Some(reference) => {
@@ -81,10 +82,10 @@ async fn compare(client: &Client, path: &str, seconds: u64) -> (f64, f64) {
     (ours.per_second, theirs.per_second)
 }
 
-/// The rate of bookings, each of a free slot of its own.
-fn book(client: &Client, seconds: u64) -> f64 {
+/// The rate of bookings of these slots, each of a free slot of its own.
+pub fn book(client: &Client, slots: Range<usize>, seconds: u64) -> f64 {
     let mut bodies = tempfile::NamedTempFile::new().expect("a file");
-    for n in BOOKABLE_FROM..SLOTS - 1 {
+    for n in slots {
         writeln!(bodies, "{}", data::booking(n)).expect("a body");
     }
     let mut script = tempfile::NamedTempFile::with_suffix(".lua").expect("a script");

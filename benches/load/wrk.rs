@@ -18,11 +18,22 @@ pub struct Measured {
 
 /// Loads `url` for `seconds` with the token of `client`, and with a Lua script where more than a GET is needed.
 pub fn load(client: &Client, url: &str, seconds: u64, script: Option<&Path>) -> Measured {
+    load_over(CONNECTIONS, client, url, seconds, script)
+}
+
+/// The same over so many connections.
+pub fn load_over(
+    connections: u32,
+    client: &Client,
+    url: &str,
+    seconds: u64,
+    script: Option<&Path>,
+) -> Measured {
     let mut command = Command::new("wrk");
     if !client.authorization().is_empty() {
         command.args(["-H", &format!("Authorization: {}", client.authorization())]);
     }
-    command.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "--timeout", "20s"]);
+    command.args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--timeout", "20s"]);
     if let Some(script) = script {
         command.arg("-s").arg(script);
     }

@@ -1,11 +1,15 @@
 //! An event as an R4 AuditEvent, after the patterns of IHE BALP 1.1.4.
+//!
+//! One is written for every request, so it goes to its canonical form (RFC 8785) in one pass: the members of the types
+//! below stand in the order of their names.
 
 use super::act::{Act, Code, DCM, Direction};
 use super::clean;
 use super::event::{Event, Person};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use std::borrow::Cow;
 
 const PROFILES: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
 const ENTITY_TYPES: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
@@ -16,42 +20,147 @@ const OBJECT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 const REASONS: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 const SOURCES: &str = "http://terminology.hl7.org/CodeSystem/security-source-type";
 const SECURITY_ROLES: &str = "http://terminology.hl7.org/CodeSystem/extra-security-role-type";
+const RESOURCES: &str = "http://hl7.org/fhir/resource-types";
 const USER_AGENTS: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes";
 /// Code system of our roles.
 pub const ROLES: &str = "https://slotwright.org/fhir/CodeSystem/role";
 /// What the `policy` of an agent begins with when it names a token.
 pub const JTI: &str = "urn:ietf:params:oauth:jti:";
 
-/// The AuditEvent with this id, recorded at `recorded` (an R4 `instant`).
-pub fn audit_event(event: &Event, id: &str, recorded: &str) -> Value {
-    let mut body = Map::new();
-    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-    put("resourceType", json!("AuditEvent"));
-    put("id", json!(id));
-    let mut meta = json!({ "versionId": "1", "lastUpdated": recorded });
-    if let (Some(profile), Value::Object(meta)) = (profile(event), &mut meta) {
-        meta.insert("profile".to_owned(), json!([profile]));
-    }
-    put("meta", meta);
-    put("type", coding(event.act.kind()));
-    put("subtype", json!([coding(event.act.subtype())]));
-    put("action", json!(event.act.action()));
-    put("recorded", json!(recorded));
-    put("outcome", json!(event.outcome.code()));
-    if let Some(text) = event.outcome.description() {
-        put("outcomeDesc", json!(clean::line(text)));
-    }
-    if let (Act::EmergencyStarted | Act::EmergencyEnded, Some(purpose)) = (event.act, &event.actor.purpose) {
-        put("purposeOfEvent", json!([concept(REASONS, purpose)]));
-    }
-    put("agent", agents(event));
-    let observer = json!({ "display": "Slotwright", "identifier": { "value": event.scene.server } });
-    put("source", json!({ "observer": observer, "type": [{ "system": SOURCES, "code": "4" }] }));
-    let entities = entities(event);
-    if !entities.is_empty() {
-        put("entity", Value::Array(entities));
-    }
-    Value::Object(body)
+type Text<'a> = Cow<'a, str>;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditEvent<'a> {
+    action: &'a str,
+    agent: Vec<Agent<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    entity: Vec<Entity<'a>>,
+    id: &'a str,
+    meta: Meta<'a>,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome_desc: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose_of_event: Option<[Concept<'a>; 1]>,
+    recorded: &'a str,
+    resource_type: &'a str,
+    source: Source<'a>,
+    subtype: [Coding<'a>; 1],
+    r#type: Coding<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta<'a> {
+    last_updated: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<[String; 1]>,
+    version_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Coding<'a> {
+    code: &'a str,
+    system: &'a str,
+}
+
+#[derive(Serialize)]
+struct Concept<'a> {
+    coding: [Coding<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Agent<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Network<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<[String; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose_of_use: Option<[Concept<'a>; 1]>,
+    requestor: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    role: Vec<Concept<'a>>,
+    r#type: Concept<'a>,
+    who: Named<'a>,
+}
+
+#[derive(Serialize)]
+struct Network<'a> {
+    address: &'a str,
+    r#type: &'a str,
+}
+
+/// A Reference.
+#[derive(Default, Serialize)]
+struct Named<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifier: Option<Identifier<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct Identifier<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<String>,
+    value: Text<'a>,
+}
+
+#[derive(Serialize)]
+struct Source<'a> {
+    observer: Named<'a>,
+    r#type: [Coding<'a>; 1],
+}
+
+#[derive(Default, Serialize)]
+struct Entity<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    detail: Vec<Detail<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Coding<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<Coding<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<Named<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail<'a> {
+    r#type: &'a str,
+    value_string: String,
+}
+
+/// The AuditEvent with this id, recorded at `recorded` (an R4 `instant`), as canonical JSON.
+///
+/// # Errors
+/// Never for what is built here; the type is that of the writer.
+pub fn audit_event(event: &Event, id: &str, recorded: &str) -> Result<Vec<u8>, serde_json::Error> {
+    let emergency = matches!(event.act, Act::EmergencyStarted | Act::EmergencyEnded);
+    let purpose = event.actor.purpose.as_deref().filter(|_| emergency);
+    serde_json::to_vec(&AuditEvent {
+        action: event.act.action(),
+        agent: agents(event),
+        entity: entities(event),
+        id,
+        meta: Meta { last_updated: recorded, profile: profile(event).map(|url| [url]), version_id: "1" },
+        outcome: event.outcome.code(),
+        outcome_desc: event.outcome.description().map(clean::line),
+        purpose_of_event: purpose.map(|purpose| [concept(REASONS, purpose)]),
+        recorded,
+        resource_type: "AuditEvent",
+        source: Source { observer: this_server(event), r#type: [coding(SOURCES, "4")] },
+        subtype: [event.act.subtype().into()],
+        r#type: event.act.kind().into(),
+    })
 }
 
 /// The profile that the event satisfies; those of REST speak of successes alone.
@@ -61,16 +170,30 @@ fn profile(event: &Event) -> Option<String> {
     complete.then(|| format!("{PROFILES}{}", if event.patient.is_some() { with_patient } else { plain }))
 }
 
-fn coding(code: Code) -> Value {
-    json!({ "system": code.system, "code": code.code })
+impl From<Code> for Coding<'static> {
+    fn from(Code { system, code }: Code) -> Self {
+        Self { code, system }
+    }
 }
 
-fn concept(system: &str, code: &str) -> Value {
-    json!({ "coding": [{ "system": system, "code": code }] })
+fn coding<'a>(system: &'a str, code: &'a str) -> Coding<'a> {
+    Coding { code, system }
+}
+
+fn concept<'a>(system: &'a str, code: &'a str) -> Concept<'a> {
+    Concept { coding: [coding(system, code)] }
+}
+
+fn identified<'a>(value: impl Into<Text<'a>>) -> Named<'a> {
+    Named { identifier: Some(Identifier { system: None, value: value.into() }), ..Named::default() }
+}
+
+fn this_server(event: &Event) -> Named<'_> {
+    Named { display: Some("Slotwright"), ..identified(event.scene.server.as_str()) }
 }
 
 /// The agents: the application, this server, and the person if there is one.
-fn agents(event: &Event) -> Value {
+fn agents(event: &Event) -> Vec<Agent<'_>> {
     let (client, server, user) = match event.act.direction() {
         Direction::In => ((DCM, "110153"), (DCM, "110152"), "AUT"),
         Direction::Out => ((DCM, "110152"), (DCM, "110153"), "IRCP"),
@@ -89,122 +212,159 @@ fn agents(event: &Event) -> Value {
     if actor.work.is_none() {
         agents.push(client_agent(event, concept(client.0, client.1)));
     }
-    let own_work = actor.work.map_or(json!({}), |work| json!({ "name": work }));
-    let mut own = json!({
-        "type": concept(server.0, server.1),
-        "who": { "display": "Slotwright", "identifier": { "value": event.scene.server } },
-        "requestor": actor.work.is_some(),
-        "network": { "address": event.scene.server, "type": "5" }
+    agents.push(Agent {
+        name: actor.work,
+        network: Some(Network { address: &event.scene.server, r#type: "5" }),
+        requestor: actor.work.is_some(),
+        ..agent(concept(server.0, server.1), this_server(event))
     });
-    if let (Value::Object(own), Value::Object(more)) = (&mut own, own_work) {
-        own.extend(more);
-    }
-    agents.push(own);
     if let Some(person) = &actor.person {
         agents.push(user_agent(event, person, concept(PARTICIPATION, user)));
     }
-    Value::Array(agents)
+    agents
 }
 
-fn client_agent(event: &Event, kind: Value) -> Value {
+/// An agent of whom no more is known.
+fn agent<'a>(kind: Concept<'a>, who: Named<'a>) -> Agent<'a> {
+    Agent {
+        name: None,
+        network: None,
+        policy: None,
+        purpose_of_use: None,
+        requestor: false,
+        role: Vec::new(),
+        r#type: kind,
+        who,
+    }
+}
+
+fn client_agent<'a>(event: &'a Event, kind: Concept<'a>) -> Agent<'a> {
     let actor = &event.actor;
     let who = match &actor.client {
-        Some(client) => json!({ "identifier": { "value": clean::line(client) } }),
-        None => json!({ "display": "unknown" }),
+        Some(client) => identified(clean::line(client)),
+        None => Named { display: Some("unknown"), ..Named::default() },
     };
-    let mut agent = json!({ "type": kind, "who": who, "requestor": actor.person.is_none() });
-    if let Value::Object(agent) = &mut agent {
-        if let Some(address) = &event.scene.address {
-            agent.insert("network".to_owned(), json!({ "address": address, "type": "2" }));
-        }
-        if actor.person.is_none() {
-            rights(agent, event);
-        }
-    }
-    agent
+    let network = event.scene.address.as_deref().map(|address| Network { address, r#type: "2" });
+    let agent = Agent { network, ..agent(kind, who) };
+    if actor.person.is_none() { requestor(agent, event) } else { agent }
 }
 
-fn user_agent(event: &Event, person: &Person, kind: Value) -> Value {
-    let mut who = json!({
-        "identifier": { "system": clean::line(&person.issuer), "value": clean::line(&person.subject) }
-    });
-    if let (Some(user), Value::Object(who)) = (&person.fhir_user, &mut who) {
-        who.insert("reference".to_owned(), json!(user));
-    }
-    let mut agent = json!({ "type": kind, "who": who, "requestor": true });
-    if let Value::Object(agent) = &mut agent {
-        rights(agent, event);
-    }
-    agent
+fn user_agent<'a>(event: &'a Event, person: &'a Person, kind: Concept<'a>) -> Agent<'a> {
+    let identifier =
+        Identifier { system: Some(clean::line(&person.issuer)), value: clean::line(&person.subject).into() };
+    let who = Named {
+        identifier: Some(identifier),
+        reference: person.fhir_user.as_deref().map(Text::from),
+        ..Named::default()
+    };
+    requestor(agent(kind, who), event)
 }
 
-/// What the requestor was allowed by: roles, token, and the reason for it.
-fn rights(agent: &mut Map<String, Value>, event: &Event) {
+/// The same as the one who asked, with what they were allowed by: roles, token, and the reason for it.
+fn requestor<'a>(agent: Agent<'a>, event: &'a Event) -> Agent<'a> {
     let actor = &event.actor;
-    if !actor.roles.is_empty() {
-        let roles: Vec<Value> = actor.roles.iter().map(|role| concept(ROLES, role)).collect();
-        agent.insert("role".to_owned(), Value::Array(roles));
-    }
-    if let Some(token) = &actor.token {
-        agent.insert("policy".to_owned(), json!([format!("{JTI}{token}")]));
-    }
-    if let Some(purpose) = &actor.purpose {
-        agent.insert("purposeOfUse".to_owned(), json!([concept(REASONS, purpose)]));
+    Agent {
+        requestor: true,
+        role: actor.roles.iter().map(|role| concept(ROLES, role)).collect(),
+        policy: actor.token.as_ref().map(|token| [format!("{JTI}{token}")]),
+        purpose_of_use: actor.purpose.as_deref().map(|purpose| [concept(REASONS, purpose)]),
+        ..agent
     }
 }
 
-/// What a token was asked for with: IUA has one entity, so all that is told is in it.
-fn token_request(event: &Event, query: &str) -> Value {
-    let mut entity = json!({
-        "what": { "identifier": { "value": event.scene.request_id } },
-        "type": { "system": OBJECTS, "code": "2" },
-        "role": { "system": OBJECT_ROLES, "code": "24" },
-        "query": STANDARD.encode(query)
-    });
-    if let (Value::Object(entity), false) = (&mut entity, event.details.is_empty()) {
-        entity.insert("detail".to_owned(), details(event));
-    }
-    entity
+fn details(event: &Event) -> Vec<Detail<'_>> {
+    let told = event.details.iter().map(|(name, value)| (name, clean::line(value)));
+    let told = told.filter(|(_, value)| !value.trim().is_empty());
+    told.map(|(name, value)| Detail { r#type: name, value_string: value }).collect()
 }
 
-fn details(event: &Event) -> Value {
-    let told = event.details.iter().filter(|(_, value)| !clean::line(value).trim().is_empty());
-    told.map(|(name, value)| json!({ "type": name, "valueString": clean::line(value) })).collect()
+/// An entity of a type, in a role (R4 `audit-entity-type`, `object-role`).
+fn object<'a>(kind: &'a str, role: &'a str) -> Entity<'a> {
+    Entity {
+        r#type: Some(coding(OBJECTS, kind)),
+        role: Some(coding(OBJECT_ROLES, role)),
+        ..Entity::default()
+    }
 }
 
 /// What it was about: data, the patient, the query, the request.
-fn entities(event: &Event) -> Vec<Value> {
-    let kind = |code: &str| json!({ "system": OBJECTS, "code": code });
-    let role = |code: &str| json!({ "system": OBJECT_ROLES, "code": code });
-    if let (Act::Token, Some(query)) = (event.act, &event.query) {
-        return vec![token_request(event, query)];
+fn entities(event: &Event) -> Vec<Entity<'_>> {
+    let request_id = || Some(identified(event.scene.request_id.as_str()));
+    let query = event.query.as_ref().map(|query| STANDARD.encode(query));
+    if event.act == Act::Token && query.is_some() {
+        // IUA has one entity, so all that is told is in it.
+        return vec![Entity { what: request_id(), query, detail: details(event), ..object("2", "24") }];
     }
-    let mut entities = Vec::new();
-    for reference in &event.data {
-        if event.act == Act::ConsentDecision {
-            let consent = json!({ "system": "http://hl7.org/fhir/resource-types", "code": "Consent" });
-            entities.push(json!({ "what": { "reference": reference }, "type": consent }));
-            continue;
-        }
-        entities.push(json!({ "what": { "reference": reference }, "type": kind("2"), "role": role("4") }));
-    }
+    let data = event.data.iter().map(|reference| {
+        let kind = match event.act {
+            Act::ConsentDecision => {
+                Entity { r#type: Some(coding(RESOURCES, "Consent")), ..Entity::default() }
+            }
+            _ => object("2", "4"),
+        };
+        let reference = Some(Text::from(reference));
+        Entity { what: Some(Named { reference, ..Named::default() }), ..kind }
+    });
+    let mut entities: Vec<Entity> = data.collect();
     if let Some(patient) = &event.patient {
-        let what = json!({ "reference": format!("Patient/{patient}") });
-        entities.push(json!({ "what": what, "type": kind("1"), "role": role("1") }));
+        let reference = Some(format!("Patient/{patient}").into());
+        entities.push(Entity { what: Some(Named { reference, ..Named::default() }), ..object("1", "1") });
     }
-    if let Some(query) = &event.query {
-        entities.push(json!({
-            "type": kind("2"),
-            "role": role("24"),
-            "query": STANDARD.encode(query)
-        }));
+    if query.is_some() {
+        entities.push(Entity { query, ..object("2", "24") });
     }
     if !event.details.is_empty() {
-        entities.push(json!({ "type": kind("4"), "detail": details(event) }));
+        let other = Some(coding(OBJECTS, "4"));
+        entities.push(Entity { r#type: other, detail: details(event), ..Entity::default() });
     }
-    entities.push(json!({
-        "what": { "identifier": { "value": event.scene.request_id } },
-        "type": { "system": ENTITY_TYPES, "code": "XrequestId" }
-    }));
+    entities.push(Entity {
+        what: request_id(),
+        r#type: Some(coding(ENTITY_TYPES, "XrequestId")),
+        ..Entity::default()
+    });
     entities
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::canonical;
+    use super::super::event::{Actor, Outcome, Scene};
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn events_are_written_in_canonical_form() {
+        let person = Person {
+            issuer: "https://clinic.example".to_owned(),
+            subject: "ann\u{1}\"\\é".to_owned(),
+            fhir_user: Some("Practitioner/d".to_owned()),
+        };
+        let actor = Actor {
+            client: Some("app".to_owned()),
+            person: Some(person),
+            roles: vec!["clinician"],
+            token: Some("jti-1".to_owned()),
+            purpose: Some("BTG".to_owned()),
+            work: None,
+        };
+        let scene = Scene {
+            address: Some("192.0.2.7".to_owned()),
+            server: "https://clinic.example/fhir".to_owned(),
+            request_id: "r-1".to_owned(),
+        };
+        for act in
+            [Act::Read, Act::Search, Act::Delete, Act::Token, Act::ConsentDecision, Act::EmergencyStarted]
+        {
+            for outcome in [Outcome::Success, Outcome::Denied("no\ttab \u{2028}".to_owned())] {
+                let mut event = Event::new(act, actor.clone(), scene.clone());
+                event = event.patient("p").detail("reason", "because \u{7f} 🩺");
+                event.data = vec!["Consent/c".to_owned()];
+                event.query = Some("Appointment?patient=p".to_owned());
+                event.outcome = outcome;
+                let text = audit_event(&event, "e-1", "2031-03-03T08:00:00.000001Z").unwrap();
+                let value: Value = serde_json::from_slice(&text).unwrap();
+                assert_eq!(String::from_utf8(text).unwrap(), canonical::to_string(&value).unwrap());
+            }
+        }
+    }
 }

@@ -293,11 +293,16 @@ mod tests {
         Event::new(act, actor, scene).patient("p1")
     }
 
+    fn facts(event: &Event) -> Facts {
+        let body = audit_event(event, "e", "2031-01-01T00:00:00.000000Z").unwrap();
+        Facts::of(&serde_json::from_slice(&body).unwrap())
+    }
+
     #[test]
     fn what_is_written_is_read() {
         let mut written = event(Act::Search);
         written.query = Some("Patient?name=x".to_owned());
-        let facts = Facts::of(&audit_event(&written, "e", "2031-01-01T00:00:00.000000Z"));
+        let facts = facts(&written);
         let person = facts.person().unwrap();
         assert_eq!((person.id.as_str(), person.reference.as_str()), ("acc-1", "Practitioner/d"));
         assert_eq!((person.roles[0].as_str(), person.policies[0].as_str()), ("clinician", "jti-1"));
@@ -313,7 +318,7 @@ mod tests {
         let mut written = event(Act::Read);
         written.actor.person = None;
         written.outcome = Outcome::Denied("no".to_owned());
-        let facts = Facts::of(&audit_event(&written, "e", "2031-01-01T00:00:00.000000Z"));
+        let facts = facts(&written);
         assert!(facts.person().is_none() && facts.denied() && !facts.shows_data() && !facts.by_staff());
         assert_eq!(facts.who().unwrap().id, "app");
         assert_eq!(facts.told, "no");

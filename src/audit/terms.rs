@@ -1,6 +1,7 @@
 //! What an AuditEvent is found by, read from the event itself, so that an index can be made again from the log.
 
-use serde_json::Value;
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The longest word that is kept, in bytes; what is searched for is cut in the same way.
@@ -45,34 +46,101 @@ fn bounded(mut word: String) -> String {
     word
 }
 
+/// The parts of an AuditEvent that say what it is found by.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named<'a> {
+    #[serde(borrow)]
+    r#type: Coding<'a>,
+    subtype: Vec<Coding<'a>>,
+    action: Cow<'a, str>,
+    outcome: Cow<'a, str>,
+    agent: Vec<Agent<'a>>,
+    entity: Vec<Entity<'a>>,
+    source: Source<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Coding<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Agent<'a> {
+    #[serde(borrow)]
+    who: Reference<'a>,
+    network: Network<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Network<'a> {
+    #[serde(borrow)]
+    address: Cow<'a, str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entity<'a> {
+    #[serde(borrow)]
+    what: Reference<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Source<'a> {
+    #[serde(borrow)]
+    observer: Reference<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Reference<'a> {
+    #[serde(borrow)]
+    identifier: Identifier<'a>,
+    reference: Cow<'a, str>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Identifier<'a> {
+    #[serde(borrow)]
+    value: Cow<'a, str>,
+}
+
 impl Terms {
-    /// The terms of an AuditEvent, whoever wrote it.
-    pub fn of(event: &Value) -> Self {
+    /// The terms of an AuditEvent in JSON, whoever wrote it; none when it is no AuditEvent.
+    pub fn of(event: &[u8]) -> Self {
+        let event: Named = serde_json::from_slice(event).unwrap_or_default();
         let mut words = BTreeSet::new();
-        words.extend(list(event, "subtype").map(|coding| subtype(text(coding, "/code"))));
-        for agent in list(event, "agent") {
-            add_named(agent, "/who", &mut words);
-            add(text(agent, "/network/address"), address, &mut words);
+        words.extend(event.subtype.iter().map(|coding| subtype(&coding.code)));
+        for agent in &event.agent {
+            agent.who.add(&mut words);
+            add(&agent.network.address, address, &mut words);
         }
-        for entity in list(event, "entity") {
-            add_named(entity, "/what", &mut words);
+        for entity in &event.entity {
+            entity.what.add(&mut words);
         }
-        add_named(event, "/source/observer", &mut words);
+        event.source.observer.add(&mut words);
         Self {
-            kind: text(event, "/type/code").to_owned(),
-            action: text(event, "/action").to_owned(),
-            outcome: text(event, "/outcome").parse().unwrap_or_default(),
+            kind: event.r#type.code.into_owned(),
+            action: event.action.into_owned(),
+            outcome: event.outcome.parse().unwrap_or_default(),
             words,
         }
     }
 }
 
-/// What a Reference at `pointer` names: a resource, an identifier, or both.
-fn add_named(value: &Value, pointer: &str, words: &mut BTreeSet<String>) {
-    let Some(named) = value.pointer(pointer) else { return };
-    add(text(named, "/identifier/value"), identifier, words);
-    if let Some((rtype, id)) = referred(text(named, "/reference")) {
-        words.insert(reference(rtype, id));
+impl Reference<'_> {
+    /// What it names: a resource, an identifier, or both.
+    fn add(&self, words: &mut BTreeSet<String>) {
+        add(&self.identifier.value, identifier, words);
+        if let Some((rtype, id)) = referred(&self.reference) {
+            words.insert(reference(rtype, id));
+        }
     }
 }
 
@@ -87,14 +155,6 @@ fn add(value: &str, word: impl Fn(&str) -> String, words: &mut BTreeSet<String>)
     if !value.is_empty() {
         words.insert(word(value));
     }
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -118,7 +178,7 @@ mod tests {
                 { "query": "eA==" }
             ]
         });
-        let terms = Terms::of(&event);
+        let terms = Terms::of(event.to_string().as_bytes());
         let words: Vec<&str> = terms.words.iter().map(String::as_str).collect();
         let expected = [
             "a:192.0.2.7",

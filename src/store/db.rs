@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::pool::Held;
-use sqlx::{Postgres, Row as _, SqlSafeStr, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr, Sqlite, SqliteConnection};
 
 /// Which database is behind the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,52 @@ impl From<Option<Vec<u8>>> for Arg {
 impl From<&[u8]> for Arg {
     fn from(value: &[u8]) -> Self {
         Self::Blob(value.to_vec())
+    }
+}
+
+/// The values of one column for many rows (PostgreSQL).
+#[derive(Clone, Debug)]
+pub(super) enum Column {
+    Text(Vec<Option<String>>),
+    Int(Vec<Option<i64>>),
+    Real(Vec<f64>),
+    Blob(Vec<Option<Vec<u8>>>),
+}
+
+impl Column {
+    /// An empty column for values like this one.
+    pub(super) fn of(value: &Arg) -> Self {
+        match value {
+            Arg::Text(_) | Arg::OptText(_) => Self::Text(Vec::new()),
+            Arg::Int(_) | Arg::OptInt(_) => Self::Int(Vec::new()),
+            Arg::Real(_) => Self::Real(Vec::new()),
+            Arg::Blob(_) | Arg::OptBlob(_) => Self::Blob(Vec::new()),
+        }
+    }
+
+    /// Adds the next row's value.
+    pub(super) fn push(&mut self, value: Arg) -> Result<(), StoreError> {
+        match (self, value) {
+            (Self::Text(column), Arg::Text(value)) => column.push(Some(value)),
+            (Self::Text(column), Arg::OptText(value)) => column.push(value),
+            (Self::Int(column), Arg::Int(value)) => column.push(Some(value)),
+            (Self::Int(column), Arg::OptInt(value)) => column.push(value),
+            (Self::Real(column), Arg::Real(value)) => column.push(value),
+            (Self::Blob(column), Arg::Blob(value)) => column.push(Some(value)),
+            (Self::Blob(column), Arg::OptBlob(value)) => column.push(value),
+            _ => return Err(StoreError::Other("rows of one statement differ in their types".to_owned())),
+        }
+        Ok(())
+    }
+
+    /// The type of the parameter.
+    pub(super) fn sql_type(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text[]",
+            Self::Int(_) => "int8[]",
+            Self::Real(_) => "float8[]",
+            Self::Blob(_) => "bytea[]",
+        }
     }
 }
 
@@ -227,6 +273,27 @@ impl Tx {
     /// How many rows a statement changed.
     pub async fn execute(&mut self, sql: impl SqlSafeStr, args: Vec<Arg>) -> Result<u64, StoreError> {
         Ok(on_connection!(self, |c| bound!(sql, args).execute(c), |done| done.rows_affected()))
+    }
+
+    /// How many rows a statement changed whose parameters are whole columns, which PostgreSQL has.
+    pub(super) async fn execute_columns(
+        &mut self,
+        sql: String,
+        columns: Vec<Column>,
+    ) -> Result<u64, StoreError> {
+        let Conn::Postgres(held) = &mut self.0 else {
+            return Err(StoreError::Other("only PostgreSQL takes columns".to_owned()));
+        };
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for column in columns {
+            query = match column {
+                Column::Text(values) => query.bind(values),
+                Column::Int(values) => query.bind(values),
+                Column::Real(values) => query.bind(values),
+                Column::Blob(values) => query.bind(values),
+            };
+        }
+        Ok(held.run(async |connection| query.execute(connection).await).await?.rows_affected())
     }
 
     /// Whether the engine accepts the statement (used by the test that prepares all of them).

@@ -151,8 +151,8 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(settings.busy_timeout)
             .statement_cache_capacity(500)
+            // No mmap: every request commits its event, and after each commit all connections would map the file anew.
             .pragma("cache_size", "-65536")
-            .pragma("mmap_size", "1073741824")
             .pragma("temp_store", "memory");
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
         SQLITE_MIGRATIONS

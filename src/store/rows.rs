@@ -1,11 +1,11 @@
 //! Many rows by few statements.
 
 use super::StoreError;
-use super::db::{Arg, Tx};
+use super::db::{Arg, Column, Engine, Tx};
 use sqlx::AssertSqlSafe;
 
-/// How many rows a statement takes: few sizes, so that few statements are prepared.
-const SIZES: [usize; 3] = [64, 8, 1];
+/// How many rows a statement of SQLite takes: few sizes, so that few statements are prepared.
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// How many of so many rows the next statement takes.
 pub(super) fn step(rows: usize) -> usize {
@@ -14,29 +14,54 @@ pub(super) fn step(rows: usize) -> usize {
 
 /// Inserts rows of equal width; `head` is `INSERT INTO table (columns)`.
 pub(super) async fn insert(tx: &mut Tx, head: &str, rows: Vec<Vec<Arg>>) -> Result<(), StoreError> {
+    match tx.engine() {
+        Engine::Sqlite => insert_values(tx, head, rows).await,
+        Engine::Postgres => insert_columns(tx, head, rows).await,
+    }
+}
+
+/// SQLite, where a statement costs little.
+async fn insert_values(tx: &mut Tx, head: &str, rows: Vec<Vec<Arg>>) -> Result<(), StoreError> {
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
         let size = step(rows.len());
         let some: Vec<Vec<Arg>> = rows.by_ref().take(size).collect();
         let width = some.first().map_or(0, Vec::len);
-        let text = format!("{head} VALUES {}", places(size, width));
+        // A place with a number would be looked up among all of them, one after the other.
+        let row = format!("({})", vec!["?"; width].join(", "));
+        let text = format!("{head} VALUES {}", vec![row.as_str(); size].join(", "));
         tx.execute(AssertSqlSafe(text), some.into_iter().flatten().collect()).await?;
     }
     Ok(())
 }
 
-fn places(rows: usize, width: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
-        format!("({})", places.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+/// PostgreSQL, where a statement costs a round trip: one for any number of rows, a parameter for each column.
+async fn insert_columns(tx: &mut Tx, head: &str, rows: Vec<Vec<Arg>>) -> Result<(), StoreError> {
+    let Some(first) = rows.first() else { return Ok(()) };
+    let mut columns: Vec<Column> = first.iter().map(Column::of).collect();
+    for row in rows {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column.push(value)?;
+        }
+    }
+    let places = columns.iter().enumerate().map(|(at, column)| format!("${}::{}", at + 1, column.sql_type()));
+    let text = format!("{head} SELECT * FROM unnest({})", places.collect::<Vec<_>>().join(", "));
+    tx.execute_columns(text, columns).await?;
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn places_are_numbered_through() {
-        assert_eq!(super::places(2, 3), "($1, $2, $3), ($4, $5, $6)");
+/// Deletes the rows with these keys; `head` is `DELETE FROM table WHERE key`. Returns how many there were.
+pub(super) async fn delete(tx: &mut Tx, head: &str, keys: &[i64]) -> Result<u64, StoreError> {
+    if tx.engine() == Engine::Postgres {
+        let keys = Column::Int(keys.iter().map(|key| Some(*key)).collect());
+        return tx.execute_columns(format!("{head} = ANY($1)"), vec![keys]).await;
     }
+    let (mut deleted, mut rest) = (0, keys);
+    while !rest.is_empty() {
+        let (some, others) = rest.split_at(step(rest.len()));
+        let text = format!("{head} IN ({})", vec!["?"; some.len()].join(", "));
+        deleted += tx.execute(AssertSqlSafe(text), some.iter().map(|key| Arg::from(*key)).collect()).await?;
+        rest = others;
+    }
+    Ok(deleted)
 }

@@ -107,21 +107,35 @@ async fn write_batch(
     jobs: &mut mpsc::Receiver<Box<dyn Job>>,
     done: &mut Vec<Box<dyn Job>>,
 ) -> Result<(), StoreError> {
-    let mut next = Some(first);
-    let begun = tx.execute("BEGIN IMMEDIATE", vec![]).await;
-    if let Err(error) = begun {
-        done.extend(next);
-        return Err(error);
-    }
-    while let Some(mut job) = next.take() {
+    run_first(tx, first, done).await?;
+    while done.len() < BATCH
+        && let Ok(mut job) = jobs.try_recv()
+    {
         let ran = run_in_savepoint(tx, job.as_mut()).await;
         done.push(job);
         ran?;
-        if done.len() < BATCH {
-            next = jobs.try_recv().ok();
-        }
     }
     tx.execute("COMMIT", vec![]).await?;
+    Ok(())
+}
+
+/// Begins a batch. There is nothing before the first job that it could spoil, so it needs no savepoint.
+async fn run_first(
+    tx: &mut Tx,
+    mut job: Box<dyn Job>,
+    done: &mut Vec<Box<dyn Job>>,
+) -> Result<(), StoreError> {
+    let begun = tx.execute("BEGIN IMMEDIATE", vec![]).await;
+    let keep = match &begun {
+        Ok(_) => job.run(tx).await,
+        Err(_) => true,
+    };
+    done.push(job);
+    begun?;
+    if !keep {
+        tx.execute("ROLLBACK", vec![]).await?;
+        tx.execute("BEGIN IMMEDIATE", vec![]).await?;
+    }
     Ok(())
 }
 

@@ -133,7 +133,7 @@ struct Index {
 /// The terms that an event has to be found by.
 fn terms(row: &Stored) -> Option<Terms> {
     let event = row.event.as_ref()?;
-    Some(serde_json::from_slice(&event.body).map(|event| Terms::of(&event)).unwrap_or_default())
+    Some(Terms::of(&event.body))
 }
 
 fn words(row: &Stored, terms: Terms) -> impl Iterator<Item = Term> {

@@ -40,7 +40,6 @@ pub use witness::keys as witness_keys;
 
 use crate::app::App;
 use crate::audit::balp;
-use crate::audit::canonical;
 use crate::audit::event::{Event, Recorded};
 use crate::audit::leaf::recorded_text;
 use crate::fhir::outcome::Error;
@@ -54,6 +53,6 @@ pub fn record(app: &App, event: &Event) -> Result<Recorded, Error> {
     let recorded_us = app.clock.now();
     let salt = app.clock.random_bytes::<32>().map_err(|e| Error::internal(e.to_string()))?;
     let body = balp::audit_event(event, &id, &recorded_text(recorded_us));
-    let body = canonical::to_string(&body).map_err(|e| Error::internal(e.to_string()))?;
-    Ok(Recorded { id, recorded_us, salt, body: body.into_bytes() })
+    let body = body.map_err(|e| Error::internal(e.to_string()))?;
+    Ok(Recorded { id, recorded_us, salt, body })
 }

@@ -126,6 +126,6 @@ fn restore(lease: &Lease) -> Result<Frontier, StoreError> {
 /// What does not depend on an event's place.
 fn judge(pending: Pending) -> (Pending, Hash, Terms) {
     let content = content_hash(&pending.salt, &pending.body);
-    let terms = serde_json::from_slice(&pending.body).map(|event| Terms::of(&event)).unwrap_or_default();
+    let terms = Terms::of(&pending.body);
     (pending, content, terms)
 }

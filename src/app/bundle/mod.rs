@@ -3,6 +3,7 @@
 mod transaction;
 
 use super::{Answer, App, Body, Context, audit, execute, idempotent};
+use crate::audit::event::Recorded;
 use crate::clock::instant_text;
 use crate::fhir::bundle::{Entry, EntryBody, Mode, Response, in_entry, parse, write_response};
 use crate::fhir::interaction::{Instance, Interaction};
@@ -27,39 +28,49 @@ pub async fn process(app: &App, ctx: &Context, body: Body) -> Result<Answer, Err
     }
 }
 
-/// Each entry on its own, in order.
+/// Each entry on its own, in order. What they leave on the record shares one commit before the answer.
 async fn batch(app: &App, ctx: &Context, entries: Vec<Result<Entry, Error>>) -> Answer {
-    let mut responses = Vec::with_capacity(entries.len());
+    let mut done = Vec::with_capacity(entries.len());
+    let mut events = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
-        responses.push(match entry {
+        let (response, recorded) = match entry {
             Ok(entry) => one(app, ctx, index, entry).await,
-            Err(error) => refused(error),
-        });
+            Err(error) => (refused(error), Vec::new()),
+        };
+        done.push((response, !recorded.is_empty()));
+        events.extend(recorded);
     }
+    let unrecorded = app.recorder.record(events).await.err();
+    let responses: Vec<_> = done
+        .into_iter()
+        .map(|(response, waits)| match &unrecorded {
+            Some(error) if waits => refused(error.clone()),
+            _ => response,
+        })
+        .collect();
     answer(Mode::Batch, &responses)
 }
 
-async fn one(app: &App, ctx: &Context, index: usize, entry: Entry) -> Response {
+/// An entry's response, and what must be on the record before it may leave.
+async fn one(app: &App, ctx: &Context, index: usize, entry: Entry) -> (Response, Vec<Recorded>) {
     let ctx = Context {
         idempotency_key: ctx.idempotency_key.as_ref().map(|key| format!("{key}#{index}")),
         ..ctx.clone()
     };
     let of_body = matches!(entry.body, EntryBody::Resource(_));
     let shape = Shape::of(&entry.interaction);
-    match alone(app, &ctx, entry).await {
-        Ok(answer) => shape.respond(&ctx, answer),
-        Err(error) => refused(in_entry(error, index, of_body)),
+    let asked = audit::Asked::of(&entry.interaction);
+    let outcome = alone(app, &ctx, entry).await;
+    match (audit::concluded(app, &ctx, &asked, &outcome), outcome) {
+        (Ok(events), Ok(answer)) => (shape.respond(&ctx, answer), events),
+        (Ok(events), Err(error)) => (refused(in_entry(error, index, of_body)), events),
+        (Err(error), _) => (refused(in_entry(error, index, of_body)), Vec::new()),
     }
 }
 
 /// An entry as a request of its own; boxed, because a Bundle is a request too.
 fn alone<'a>(app: &'a App, ctx: &'a Context, entry: Entry) -> BoxFuture<'a, Result<Answer, Error>> {
-    Box::pin(async move {
-        let asked = audit::Asked::of(&entry.interaction);
-        let outcome = execute(app, ctx, entry.interaction, entry.body.into()).await;
-        audit::conclude(app, ctx, &asked, &outcome).await?;
-        outcome
-    })
+    Box::pin(execute(app, ctx, entry.interaction, entry.body.into()))
 }
 
 fn refused(error: Error) -> Response {

@@ -5,7 +5,7 @@ use crate::audit::purge::is_purge;
 use crate::audit::terms::Terms;
 use crate::clock::Micros;
 use crate::store::db::{Arg, Row, Tx, statements};
-use crate::store::{StoreError, dialect};
+use crate::store::{StoreError, dialect, rows};
 use sqlx::AssertSqlSafe;
 use std::ops::RangeInclusive;
 
@@ -104,11 +104,7 @@ pub async fn remove(tx: &mut Tx, open: &Open, limit: i64) -> Result<usize, Store
         let text = format!("DELETE FROM audit_term WHERE {}", each.collect::<Vec<_>>().join(" OR "));
         tx.execute(AssertSqlSafe(text), some.iter().flatten().cloned().collect()).await?;
     }
-    for some in keys.chunks(64) {
-        let places: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
-        let text = format!("DELETE FROM audit_event WHERE eid IN ({})", places.join(", "));
-        tx.execute(AssertSqlSafe(text), some.iter().map(|eid| Arg::from(*eid)).collect()).await?;
-    }
+    rows::delete(tx, "DELETE FROM audit_event WHERE eid", &keys).await?;
     dialect::erase(tx, false).await?;
     Ok(keys.len())
 }
@@ -119,7 +115,7 @@ fn read(row: &Row) -> Result<(i64, Option<Vec<Vec<Arg>>>), StoreError> {
     if std::str::from_utf8(&body).is_ok_and(is_purge) {
         return Ok((eid, None));
     }
-    let event = serde_json::from_slice(&body).map(|event| Terms::of(&event)).unwrap_or_default();
+    let event = Terms::of(&body);
     Ok((eid, Some(event.words.iter().map(|word| args![word.as_str(), recorded_us, seq]).collect())))
 }
 

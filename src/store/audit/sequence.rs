@@ -5,13 +5,14 @@ use crate::audit::leaf::{Leaf, Salt};
 use crate::audit::terms::Terms;
 use crate::audit::tree::{Hash, Node};
 use crate::clock::Micros;
-use crate::store::db::{Arg, Row, Tx, statements};
+use crate::store::db::{Row, Tx, statements};
 use crate::store::{StoreError, rows};
-use sqlx::AssertSqlSafe;
 
 statements! {
-    PENDING = "SELECT e.eid, e.id, e.recorded_us, e.salt, e.body FROM audit_pending p \
-        JOIN audit_event e ON e.eid = p.eid ORDER BY p.eid LIMIT $1";
+    // The first are picked before the join: PostgreSQL would join and sort all that wait.
+    PENDING = "SELECT e.eid, e.id, e.recorded_us, e.salt, e.body \
+        FROM (SELECT eid FROM audit_pending ORDER BY eid LIMIT $1) p \
+        JOIN audit_event e ON e.eid = p.eid ORDER BY p.eid";
     TAKE = "UPDATE audit_sequencer SET holder = $1, until_us = $2, \
         fence = CASE WHEN holder = $1 THEN fence ELSE fence + 1 END \
         WHERE one = 1 AND (holder = $1 OR until_us < $3) RETURNING fence, size, edge";
@@ -114,8 +115,9 @@ pub async fn place(
     nodes: &[Node],
     edge: &[Hash],
 ) -> Result<(), StoreError> {
-    let taken = forget_pending(tx, placed).await?;
-    if taken != placed.len() {
+    let keys: Vec<i64> = placed.iter().map(|one| one.eid).collect();
+    let taken = rows::delete(tx, "DELETE FROM audit_pending WHERE eid", &keys).await?;
+    if usize::try_from(taken).unwrap_or_default() != placed.len() {
         return Err(StoreError::Contended("another process places these events".to_owned()));
     }
     let leaves = placed.iter().map(|one| {
@@ -152,26 +154,16 @@ async fn index(tx: &mut Tx, placed: &[Placed]) -> Result<(), StoreError> {
     });
     let head = "INSERT INTO audit_index (seq, recorded_us, type, action, outcome)";
     rows::insert(tx, head, facts.collect()).await?;
-    let terms = placed.iter().flat_map(|Placed { leaf, terms, .. }| {
-        terms.words.iter().map(|word| args![word.as_str(), leaf.recorded, number(leaf.seq)])
-    });
+    let mut terms: Vec<(&str, Micros, i64)> = placed
+        .iter()
+        .flat_map(|Placed { leaf, terms, .. }| {
+            terms.words.iter().map(|word| (word.as_str(), leaf.recorded, number(leaf.seq)))
+        })
+        .collect();
+    // In the order of the key, what is next to each other is written at once.
+    terms.sort_unstable();
+    let terms = terms.into_iter().map(|(word, recorded, seq)| args![word, recorded, seq]);
     rows::insert(tx, "INSERT INTO audit_term (term, recorded_us, seq)", terms.collect()).await
-}
-
-/// How many of them still waited.
-async fn forget_pending(tx: &mut Tx, placed: &[Placed]) -> Result<usize, StoreError> {
-    let mut taken = 0;
-    let mut rest = placed;
-    while !rest.is_empty() {
-        let size = rows::step(rest.len());
-        let (some, others) = rest.split_at(size);
-        let places: Vec<String> = (1..=size).map(|place| format!("${place}")).collect();
-        let text = format!("DELETE FROM audit_pending WHERE eid IN ({})", places.join(", "));
-        let args: Vec<Arg> = some.iter().map(|one| Arg::from(one.eid)).collect();
-        taken += usize::try_from(tx.execute(AssertSqlSafe(text), args).await?).unwrap_or_default();
-        rest = others;
-    }
-    Ok(taken)
 }
 
 /// Publishes a checkpoint.

@@ -64,7 +64,7 @@ async fn used(app: &TestApp) -> Client {
 fn expected(events: &[Value], query: &str) -> Vec<String> {
     let wanted: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let holds = |event: &&Value| {
-        let terms = Terms::of(event);
+        let terms = Terms::of(event.to_string().as_bytes());
         wanted.iter().all(|(name, value)| match name.as_str() {
             "type" => terms.kind == *value,
             "action" => terms.action == *value,

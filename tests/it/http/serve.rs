@@ -1,7 +1,7 @@
 //! What `slotwright serve` refuses to start with, as the real binary says it.
 
 use super::tls::Made;
-use crate::support::auth::key_dir;
+use crate::support::auth::{audit_key_dir, key_dir};
 use crate::support::{Database, Engine, block_on, both_engines};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -101,6 +101,23 @@ fn a_signing_key_that_others_may_read_is_refused() {
         assert!(said.contains("  tls: ") && said.contains("chmod 600"), "all at once: {said}");
         let said = refused(&database, &[UPSTREAM, ("SLOTWRIGHT_AUTH__KEYS", "/nowhere/keys")]);
         assert!(said.contains("there is no key to sign with; make one: slotwright key new"), "{said}");
+    });
+}
+
+#[test]
+fn an_audit_key_that_is_missing_or_that_others_may_read_is_refused() {
+    block_on(async {
+        let database = Database::create(Engine::Sqlite).await;
+        let (signing, keys) = (key_dir(&database), audit_key_dir(&database));
+        let signing = ("SLOTWRIGHT_AUTH__KEYS", signing.to_str().unwrap());
+        let said = refused(&database, &[UPSTREAM, signing, ("SLOTWRIGHT_AUDIT__KEYS", "/nowhere/keys")]);
+        assert!(said.contains("audit.keys: ") && said.contains("slotwright audit key"), "{said}");
+        for file in std::fs::read_dir(&keys).unwrap() {
+            std::fs::set_permissions(file.unwrap().path(), PermissionsExt::from_mode(0o640)).unwrap();
+        }
+        let said =
+            refused(&database, &[UPSTREAM, signing, ("SLOTWRIGHT_AUDIT__KEYS", keys.to_str().unwrap())]);
+        assert!(said.contains("can be read by others (mode 640); run: chmod 600"), "{said}");
     });
 }
 
