@@ -108,7 +108,7 @@ pub async fn settle(tx: &mut Tx, app: &App, work: &mut Work) -> Result<(), Error
         metrics::counter!("booking_conflicts_total").increment(1);
         return Err(error);
     }
-    serve_touched(tx, work, &touched).await
+    serve_touched(tx, work, &effects, &touched).await
 }
 
 fn merge(effects: Vec<Effect>) -> Vec<Effect> {
@@ -239,20 +239,41 @@ async fn take_seat(
 }
 
 /// Writes a new version of every slot whose served status no longer follows the claims.
-async fn serve_touched(tx: &mut Tx, work: &Work, touched: &Touched) -> Result<(), Error> {
+async fn serve_touched(
+    tx: &mut Tx,
+    work: &mut Work,
+    effects: &[Effect],
+    touched: &Touched,
+) -> Result<(), Error> {
     let rids: Vec<i64> = touched.slots.iter().copied().collect();
     let actors: Vec<(String, Span)> = touched.actors.iter().cloned().collect();
     for slot in ledger::lock_touched(tx, &rids, &actors).await? {
         let fill = ledger::fill(tx, slot.rid, &slot.id, &slot.schedule, slot.span).await?;
         let status = served_status(&slot.declared, slot.capacity, fill);
         if status != slot.status {
-            serve(tx, work, &slot, status).await?;
+            let version = serve(tx, work, &slot, status).await?;
+            follow(work, effects, &slot, version);
         }
     }
     Ok(())
 }
 
-async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Result<(), Error> {
+/// Puts a slot's new version down to the appointment that it follows from, so that the same event tells both.
+fn follow(work: &mut Work, effects: &[Effect], slot: &TouchedSlot, version: String) {
+    let states =
+        |effect: &&Effect, is: &dyn Fn(&Appointment) -> bool| effect.old.iter().chain(&effect.new).any(is);
+    let names = |effect: &&Effect| states(effect, &|one| one.slots.contains(&slot.id));
+    let meets =
+        |effect: &&Effect| states(effect, &|one| one.span.is_some_and(|span| span.overlaps(slot.span)));
+    let cause = effects.iter().find(names).or_else(|| effects.iter().find(meets)).or(effects.first());
+    let of_cause = cause.map(|effect| format!("Appointment/{}/_history/", effect.id)).unwrap_or_default();
+    if let Some(written) = work.written.iter_mut().rfind(|written| written.version.starts_with(&of_cause)) {
+        written.followed.push(version);
+    }
+}
+
+/// The version that was written.
+async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Result<String, Error> {
     let (id, stored) = (slot.id.as_str(), &slot.stored);
     let mut body = parse(stored)?;
     if let Some(body) = body.as_object_mut() {
@@ -262,8 +283,9 @@ async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Re
     let body = stamp(body, id, stored.vid + 1, at_us);
     let bytes = serde_json::to_vec(&body).map_err(|e| Error::internal(e.to_string()))?;
     let new = NewVersion { rtype: "Slot", id, method: Method::Patch, at_us, body: &bytes };
-    resource::replace(tx, &Permit::of_server("served status of slots"), stored, new).await?;
-    Ok(scheduling::serve_slot(tx, slot.rid, status).await?)
+    let vid = resource::replace(tx, &Permit::of_server("served status of slots"), stored, new).await?;
+    scheduling::serve_slot(tx, slot.rid, status).await?;
+    Ok(format!("Slot/{id}/_history/{vid}"))
 }
 
 /// Refuses an appointment that reaches outside the slots it names.

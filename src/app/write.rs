@@ -63,6 +63,8 @@ pub(super) struct Written {
     pub(super) version: String,
     /// Logical ids of the patients whom it is about, before or after.
     pub(super) patients: BTreeSet<String>,
+    /// Versions of others that followed from it, such as those of slots that a booking fills.
+    pub(super) followed: Vec<String>,
 }
 
 impl Work {
@@ -366,7 +368,7 @@ async fn delete(
     let mut whose = BTreeSet::new();
     patients::add(instance.rtype.name, &instance.id, &current.body, &mut whose);
     let version = location(instance.rtype, &instance.id, vid);
-    work.written.push(Written { act: Act::Delete, version, patients: whose });
+    work.written.push(Written { act: Act::Delete, version, patients: whose, followed: Vec::new() });
     work.deleted.push((instance.rtype.name, instance.id, work.entry));
     Ok(Answer { version: Some(Version { vid, updated_us: at_us }), ..done })
 }
@@ -411,7 +413,8 @@ pub(super) async fn store_version(
         Method::Patch => Act::Patch,
         Method::Delete => Act::Delete,
     };
-    work.written.push(Written { act, version: location(rtype, id, vid), patients: whose });
+    let version = location(rtype, id, vid);
+    work.written.push(Written { act, version, patients: whose, followed: Vec::new() });
     let rid = match &current {
         Some(stored) => {
             resource::replace(tx, permit, stored, new).await?;

@@ -306,6 +306,12 @@ fn entities(event: &Event) -> Vec<Entity<'_>> {
         Entity { what: Some(Named { reference, ..Named::default() }), ..kind }
     });
     let mut entities: Vec<Entity> = data.collect();
+    // BALP has one entity of a system object, which is what was asked to be changed.
+    entities.extend(event.followed.iter().map(|reference| {
+        let reference = Some(Text::from(reference));
+        let what = Some(Named { reference, ..Named::default() });
+        Entity { what, r#type: Some(coding(OBJECTS, "4")), ..Entity::default() }
+    }));
     if let Some(patient) = &event.patient {
         let reference = Some(format!("Patient/{patient}").into());
         entities.push(Entity { what: Some(Named { reference, ..Named::default() }), ..object("1", "1") });

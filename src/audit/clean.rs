@@ -1,5 +1,7 @@
 //! Text that others control, made fit for the record: bounded, on one line, without hidden characters or secrets.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// The longest text that is kept, in characters.
@@ -112,14 +114,27 @@ fn bounded(text: &str) -> String {
     kept
 }
 
-/// Cleans every text of a JSON value.
+/// Cleans every text of an AuditEvent that another system wrote; its queries, which are base64, lose secrets, too.
 pub fn value(value: &mut Value) {
     match value {
         Value::String(text) => *text = bounded(text),
         Value::Array(items) => items.iter_mut().for_each(self::value),
-        Value::Object(members) => members.values_mut().for_each(self::value),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "query" => *text = packed(text),
+                    _ => self::value(member),
+                }
+            }
+        }
         _ => {}
     }
+}
+
+/// A query in base64; what is none becomes plain text, which says so.
+fn packed(text: &str) -> String {
+    let decoded = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    STANDARD.encode(decoded.map_or_else(|| bounded(text), |decoded| oauth(&decoded)))
 }
 
 #[cfg(test)]
@@ -135,6 +150,21 @@ mod tests {
     #[test]
     fn what_does_not_show_is_shown() {
         assert_eq!(visible("a\u{202E}b\r\u{E0041}\nc é"), "a\\u202eb\\u000d\\udb40\\udc41\nc é");
+    }
+
+    #[test]
+    fn what_others_report_is_cleaned_in_its_queries_too() {
+        let query = STANDARD.encode("POST /token?code_verifier=abc&a=\u{202E}b");
+        let mut event = serde_json::json!({ "entity": [{ "name": "a\r\nb\u{202E}", "query": query }] });
+        value(&mut event);
+        assert_eq!(event["entity"][0]["name"], "a  b");
+        let kept = STANDARD.decode(event["entity"][0]["query"].as_str().unwrap()).unwrap();
+        assert_eq!(kept, b"POST /token?code_verifier=[removed]&a=b");
+        let mut long = serde_json::json!({ "query": STANDARD.encode("x".repeat(1 << 20)) });
+        value(&mut long);
+        assert!(
+            long["query"].as_str().is_some_and(|text| text.len() < 12_000 && STANDARD.decode(text).is_ok())
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Event {
     pub patient: Option<String>,
     /// What it was about: `Type/id`, or `Type/id/_history/vid` of a version.
     pub data: Vec<String>,
+    /// Versions of other resources that followed from it: the slots that a booking fills.
+    pub followed: Vec<String>,
     /// The request that was asked, for searches and operations. Cleaned and bounded when it is written.
     pub query: Option<String>,
     /// Names and values that tell more, such as the reason of an override.
@@ -34,6 +36,7 @@ impl Event {
             scene,
             patient: None,
             data: Vec::new(),
+            followed: Vec::new(),
             query: None,
             details: Vec::new(),
         }

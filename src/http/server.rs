@@ -112,6 +112,9 @@ pub async fn serve(
     if let Some(metrics) = metrics {
         metrics.abort();
     }
+    if let Err(error) = app.summaries.flush(&app, true).await {
+        tracing::error!(?error, "counted reads could not be put on the record");
+    }
     app.store.close().await;
     served
 }

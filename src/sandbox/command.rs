@@ -92,9 +92,8 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     println!("{}", banner(&app, &origin, filled).await?);
     let sequencer = Sequencer::new(app.clone(), signers);
     let worker = tokio::spawn(worker::run(app.clone(), sequencer));
-    let served = http::serve(app.clone(), listener, http::interrupted()).await;
+    let served = http::serve(app, listener, http::interrupted()).await;
     worker.abort();
-    app.summaries.flush(&app, true).await?;
     served?;
     Ok(())
 }

@@ -297,6 +297,7 @@ pub async fn written(tx: &mut Tx, app: &App, work: &Work) -> Result<(), Error> {
     for written in &work.written {
         let mut event = Event::new(written.act, actor.clone(), work.scene.clone());
         event.data = vec![written.version.clone()];
+        event.followed.clone_from(&written.followed);
         event.details.extend(work.override_reason.clone().map(|reason| ("override", reason)));
         events.extend(recorded(app, &event, &written.patients)?);
     }

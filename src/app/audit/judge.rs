@@ -3,12 +3,13 @@
 use crate::audit::checkpoint::kept;
 use crate::audit::key::Verifier as Key;
 use crate::audit::leaf::{Leaf, Salt};
+use crate::audit::note::{Note, NoteError};
 use crate::audit::report::Report;
 use crate::audit::terms::Terms;
 use crate::audit::tree::Hash;
 use crate::audit::verify::{Content, Entry, Verifier};
 use crate::clock::Micros;
-use crate::store::audit::log::{Facts, Stored, StoredNode, Term, node};
+use crate::store::audit::log::{Cosignature, Facts, Stored, StoredNode, Term, node};
 use crate::store::audit::sequence::Published;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -26,6 +27,8 @@ pub(super) enum Page {
     Checkpoints(Vec<Published>),
     /// Nodes, before the leaves that complete them.
     Nodes(Vec<StoredNode>),
+    /// What witnesses signed.
+    Cosignatures(Vec<Cosignature>),
     /// Leaves with their events, in order.
     Entries(Vec<Stored>),
     /// Ids of events that have no leaf and should have one.
@@ -63,6 +66,7 @@ pub(super) fn run(
                     }
                 }
             }
+            Page::Cosignatures(some) => some.iter().for_each(|one| cosignature(one, keys, &mut verifier)),
             Page::Entries(rows) => {
                 for row in &rows {
                     entry(row, &mut verifier);
@@ -90,6 +94,26 @@ fn checkpoint(stored: &Published, verifier: &mut Verifier<'_>) {
     if i64::try_from(signed.size).ok() != Some(size) || signed.root.as_slice() != stored.root {
         verifier
             .found(None, format!("checkpoint {size}: its row says something else than its note (edited)"));
+    }
+}
+
+/// A witness whose key is not known may have signed anything.
+fn cosignature(kept: &Cosignature, keys: &[Key], verifier: &mut Verifier<'_>) {
+    let Cosignature { size, witness, line, note } = kept;
+    let Some((text, _)) = note.as_deref().and_then(|note| note.rsplit_once("\n\n")) else {
+        verifier
+            .found(None, format!("{witness} signed a checkpoint of {size} leaves, which is gone (deleted)"));
+        return;
+    };
+    let signed = Note::parse(format!("{text}\n\n{line}").as_bytes());
+    match signed.as_ref().map(|note| note.verify(keys)) {
+        Ok(Ok(_) | Err(NoteError::Unsigned)) => {}
+        Ok(Err(error)) => {
+            verifier.found(None, format!("checkpoint {size}, as {witness} signed it: {error} (edited)"));
+        }
+        Err(error) => {
+            verifier.found(None, format!("checkpoint {size}, as {witness} signed it: {error} (edited)"));
+        }
     }
 }
 

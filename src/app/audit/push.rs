@@ -42,14 +42,6 @@ enum Kind {
     Witness(Box<Witness>),
 }
 
-/// What came of a try.
-pub(super) enum Sent {
-    /// The checkpoint arrived.
-    Arrived,
-    /// A witness knows a tree of this size; from there on it is to be proved.
-    Knows(i64),
-}
-
 /// Everybody whom the settings name.
 ///
 /// # Errors
@@ -140,11 +132,8 @@ impl Listener {
         let now = app.clock.now();
         let (name, fence) = (self.name.clone(), told.fence);
         match sent {
-            Ok(sent) => {
-                let (size, due) = match sent {
-                    Sent::Arrived => (newest.size, now + micros(self.every)),
-                    Sent::Knows(size) => (size, now),
-                };
+            Ok(()) => {
+                let (size, due) = (newest.size, now + micros(self.every));
                 let written = app.store.write(Intent::Upsert, move |tx| {
                     let name = name.clone();
                     Box::pin(async move { told::told(tx, &name, fence, size, (now, due)).await })
@@ -176,19 +165,18 @@ impl Listener {
         metrics::gauge!(BEHIND, "to" => self.name.clone()).set(behind as f64 / 1e6);
     }
 
-    async fn send(&self, app: &App, newest: &Published, told: &Told) -> Result<Sent, String> {
+    async fn send(&self, app: &App, newest: &Published, told: &Told) -> Result<(), String> {
         match &self.kind {
             Kind::File(path) => {
                 let (path, note) = (path.clone(), newest.note.clone());
                 let appended = tokio::task::spawn_blocking(move || append(&path, &note)).await;
                 let appended = appended.map_err(|error| error.to_string())?;
-                appended.map_err(|error| error.to_string())?;
+                appended.map_err(|error| error.to_string())
             }
-            Kind::Https(url) => post(app, url, &newest.note).await?,
-            Kind::Syslog(syslog) => syslog.send(app, newest).await?,
-            Kind::Witness(witness) => return witness.ask(app, newest, told.size).await,
+            Kind::Https(url) => post(app, url, &newest.note).await,
+            Kind::Syslog(syslog) => syslog.send(app, newest).await,
+            Kind::Witness(witness) => witness.ask(app, newest, told.size).await,
         }
-        Ok(Sent::Arrived)
     }
 }
 

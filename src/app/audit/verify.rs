@@ -61,6 +61,7 @@ impl Reader<'_> {
     async fn read(mut self) -> Result<i64, StoreError> {
         self.leaves().await?;
         self.beyond().await?;
+        self.cosignatures().await?;
         self.sequencer().await?;
         self.without_leaf().await?;
         self.index().await?;
@@ -146,6 +147,16 @@ impl Reader<'_> {
                 .await?;
         }
         Ok(())
+    }
+
+    async fn cosignatures(&mut self) -> Result<(), StoreError> {
+        let mut after = (i64::MIN, String::new());
+        loop {
+            let some = log::cosignatures(self.tx, (after.0, &after.1), PAGE).await?;
+            let Some(last) = some.last() else { return Ok(()) };
+            after = (last.size, last.witness.clone());
+            self.tell(Page::Cosignatures(some)).await?;
+        }
     }
 
     /// The sequencer goes on from where the log ends.

@@ -3,7 +3,6 @@
 //! sign it.
 
 use super::nodes::Nodes;
-use super::push::Sent;
 use crate::app::App;
 use crate::audit::key::{Kind, Verifier};
 use crate::audit::note::{DASH, Note};
@@ -16,6 +15,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use std::fmt::Write as _;
+
+/// What a witness says.
+enum Answer {
+    /// Lines of signatures.
+    Signed(String),
+    /// It knows a tree of another size, from which the proof must begin.
+    Knows(i64),
+}
 
 /// A witness.
 #[derive(Debug)]
@@ -47,26 +54,39 @@ impl Witness {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn ask(&self, app: &App, newest: &Published, known: i64) -> Result<Sent, String> {
+    pub(super) async fn ask(&self, app: &App, newest: &Published, known: i64) -> Result<(), String> {
+        let answer = match self.send(app, newest, known).await? {
+            Answer::Knows(size) if size == known => {
+                return Err(format!(
+                    "it knows another tree of {size} leaves: this is not the log that it signed"
+                ));
+            }
+            Answer::Knows(size) if size > newest.size => {
+                return Err(format!(
+                    "it knows {size} leaves, and this log has {}: it was cut back",
+                    newest.size
+                ));
+            }
+            Answer::Knows(size) => self.send(app, newest, size).await?,
+            signed @ Answer::Signed(_) => signed,
+        };
+        let Answer::Signed(text) = answer else {
+            return Err("it does not know how much it knows".to_owned());
+        };
+        let (line, at_s) = self.signature(newest, &text)?;
+        self.keep(app, newest.size, at_s, line).await.map_err(|error| error.to_string())
+    }
+
+    async fn send(&self, app: &App, newest: &Published, known: i64) -> Result<Answer, String> {
         let body = self.question(app, newest, known).await?;
         let request =
             http::Request::post(&self.url).body(body.into_bytes()).map_err(|error| error.to_string())?;
         let answer = app.outbound.send(request).await.map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         match answer.status() {
-            StatusCode::OK => {
-                let (line, at_s) = self.signature(newest, &text)?;
-                self.keep(app, newest.size, at_s, line).await.map_err(|error| error.to_string())?;
-                Ok(Sent::Arrived)
-            }
-            StatusCode::CONFLICT => match text.trim_end_matches('\n').parse::<i64>() {
-                Ok(size) if size == known => Err(format!(
-                    "it knows another tree of {size} leaves: this log is not the one that it signed"
-                )),
-                Ok(size) if size > newest.size => {
-                    Err(format!("it knows {size} leaves, and this log has {}: it was cut back", newest.size))
-                }
-                Ok(size) if size >= 0 => Ok(Sent::Knows(size)),
+            StatusCode::OK => Ok(Answer::Signed(text)),
+            StatusCode::CONFLICT => match text.trim_end_matches('\n').parse() {
+                Ok(size) if size >= 0 => Ok(Answer::Knows(size)),
                 _ => Err("it knows another size, and does not say which".to_owned()),
             },
             StatusCode::NOT_FOUND => Err("it does not know this log by its name (404)".to_owned()),

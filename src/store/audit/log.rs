@@ -15,6 +15,9 @@ statements! {
         WHERE l.seq >= $1 ORDER BY l.seq LIMIT $2";
     CHECKPOINTS = "SELECT size, root, at_us, note FROM audit_checkpoint WHERE size >= $1 AND size < $2 \
         ORDER BY size LIMIT $3";
+    COSIGNATURES = "SELECT s.size, s.witness, s.line, c.note FROM audit_cosignature s \
+        LEFT JOIN audit_checkpoint c ON c.size = s.size \
+        WHERE (s.size, s.witness) > ($1, $2) ORDER BY s.size, s.witness LIMIT $3";
     NODES = "SELECT level, idx, hash FROM audit_node WHERE level = $1 AND idx >= $2 AND idx < $3";
     NODES_WITHOUT_LEVEL = "SELECT level, idx, hash FROM audit_node WHERE level < 1 OR level > 62 \
         ORDER BY level, idx LIMIT 100";
@@ -131,6 +134,33 @@ pub async fn checkpoints(
     let rows = tx.all(CHECKPOINTS, args![from, until, limit]).await?;
     let read = |row: &Row| {
         Ok(Published { size: row.int(0)?, root: row.blob(1)?, at_us: row.int(2)?, note: row.text(3)? })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// What a witness signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosignature {
+    /// Leaves of the checkpoint.
+    pub size: i64,
+    /// Name of the witness's key.
+    pub witness: String,
+    /// The line of the note.
+    pub line: String,
+    /// The checkpoint's note, when it is there.
+    pub note: Option<String>,
+}
+
+/// What witnesses signed, behind a size and a witness, `limit` at most, in order.
+pub async fn cosignatures(
+    tx: &mut Tx,
+    (size, witness): (i64, &str),
+    limit: i64,
+) -> Result<Vec<Cosignature>, StoreError> {
+    let rows = tx.all(COSIGNATURES, args![size, witness, limit]).await?;
+    let read = |row: &Row| {
+        let (size, witness, line) = (row.int(0)?, row.text(1)?, row.text(2)?);
+        Ok(Cosignature { size, witness, line, note: row.opt_text(3)? })
     };
     rows.iter().map(read).collect()
 }

@@ -21,7 +21,7 @@ statements! {
                 AND t.recorded_us = l.recorded_us AND t.seq = l.seq) \
         ORDER BY e.eid LIMIT $3";
     PERMIT = "INSERT INTO audit_purge (before_us, at_us, by_whom) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    BEGIN = "INSERT INTO audit_purging (first_seq, last_seq, event) VALUES ($1, $2, $3)";
+    BEGIN = "INSERT INTO audit_purging (first_seq, last_seq, event) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     OPEN = "SELECT first_seq, last_seq, event FROM audit_purging ORDER BY first_seq LIMIT 1";
     // Signed: a checkpoint covers the event that says what goes.
     IS_SIGNED = "SELECT 1 FROM audit_leaf l WHERE l.id = $1 \
@@ -54,6 +54,9 @@ pub async fn plan(tx: &mut Tx, cutoff: Micros, limit: i64) -> Result<Vec<i64>, S
 }
 
 /// Lets the database's triggers permit what `event` says: contents recorded before `cutoff` at these places go.
+///
+/// # Errors
+/// [`StoreError::Contended`] when another process was faster.
 pub async fn begin(
     tx: &mut Tx,
     cutoff: Micros,
@@ -64,7 +67,9 @@ pub async fn begin(
 ) -> Result<(), StoreError> {
     tx.execute(PERMIT, args![cutoff, now, by]).await?;
     for range in places {
-        tx.execute(BEGIN, args![*range.start(), *range.end(), event]).await?;
+        if tx.execute(BEGIN, args![*range.start(), *range.end(), event]).await? == 0 {
+            return Err(StoreError::Contended("another process purges these events".to_owned()));
+        }
     }
     Ok(())
 }

@@ -124,6 +124,32 @@ both_engines! {
         }
     }
 
+    async fn what_other_systems_report_is_made_harmless(app: TestApp) {
+        seed(&app).await;
+        let ehr = app.system("ehr", "system/AuditEvent.c").await;
+        let evil = "=cmd|'/c calc'!A1\r\n\u{202E}<script>alert(1)</script>\u{200B}{\"seq\":0}";
+        let mut event = super::query::report();
+        event["outcomeDesc"] = json!(evil);
+        event["agent"][0]["name"] = json!(evil.repeat(2000));
+        event["agent"][0]["network"] = json!({"address": evil, "type": "1"});
+        event["source"]["site"] = json!(evil);
+        let query = format!("POST /token?code_verifier={VERIFIER}&client_secret=s3cret&a={evil}{}", "z".repeat(100_000));
+        event["entity"] = json!([{"name": evil, "description": evil}, {"query": STANDARD.encode(query)}]);
+        let _ = ehr.post("AuditEvent", &event).await.is(201);
+        let huge = json!({"resourceType": "AuditEvent", "outcomeDesc": "x".repeat(1_000_000)});
+        assert!(ehr.post("AuditEvent", &huge).await.status >= 400);
+        let events = app.audit_events().await;
+        for text in all_texts(&events) {
+            assert!(!text.contains(|c: char| c.is_control() || "\u{202E}\u{200B}".contains(c)), "{text:?}");
+            assert!(!text.contains("s3cret") && !text.contains(VERIFIER) && text.len() <= 9000, "{}", text.len());
+        }
+        // One event is one line of an export, whatever is in it.
+        let dir = super::database_export::exported(app.database(), "evil", &[]);
+        super::database_export::holds(&dir);
+        let text = std::fs::read_to_string(dir.join("events.ndjson")).unwrap();
+        assert!(text.contains("<script>") && text.lines().count() >= events.len());
+    }
+
     async fn a_request_id_is_taken_only_when_it_is_one(app: TestApp) {
         seed(&app).await;
         for (id, taken) in [("a-1.b_2".to_owned(), true), ("x".repeat(65), false), ("<b>".to_owned(), false), ("a b".to_owned(), false)] {

@@ -14,7 +14,7 @@ fn export(database: &Database, dir: &Path, more: &[&str]) -> Output {
     slotwright(database, &[&["audit", "export", dir.to_str().unwrap()], more].concat())
 }
 
-fn exported(database: &Database, name: &str, more: &[&str]) -> PathBuf {
+pub fn exported(database: &Database, name: &str, more: &[&str]) -> PathBuf {
     let dir = database.dir().join(name);
     let output = export(database, &dir, more);
     assert!(output.status.success(), "{output:?}");

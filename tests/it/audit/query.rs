@@ -21,7 +21,7 @@ async fn booked(app: &TestApp) -> Vec<String> {
     made
 }
 
-async fn officer(app: &TestApp) -> Client {
+pub async fn officer(app: &TestApp) -> Client {
     staff(app, "compliance", None, "user/AuditEvent.rs").await
 }
 
@@ -29,7 +29,7 @@ fn subtypes(reply: &[&Value]) -> Vec<String> {
     reply.iter().map(|event| text(event, "/subtype/0/code").to_owned()).collect()
 }
 
-fn report() -> Value {
+pub fn report() -> Value {
     json!({
         "resourceType": "AuditEvent",
         "type": { "system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest" },

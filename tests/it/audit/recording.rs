@@ -41,6 +41,42 @@ both_engines! {
         }
     }
 
+    async fn a_booking_names_the_slots_that_it_changed(app: TestApp) {
+        seed(&app).await;
+        let mut slots = Vec::new();
+        for (id, start) in [("s1", "2031-03-03T09:00:00Z"), ("s2", "2031-03-03T10:00:00Z")] {
+            slots.push(app.store(&slot(id, "sch-a", start, 30)).await.is(201));
+        }
+        let entry = |slot: &Value, patient: &str| json!({
+            "resource": appointment(slot, patient, &["Practitioner/dr-a"]),
+            "request": { "method": "POST", "url": "Appointment" }
+        });
+        let entries = json!([entry(&slots[0].json, "pat-1"), entry(&slots[1].json, "pat-2")]);
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+        let made = app.post("", &bundle).await.is(200);
+        let id = made.text("/entry/0/response/location").split('/').find(|part| part.len() == 36).unwrap().to_owned();
+        let _ = app.patch(&format!("Appointment/{id}"), &json!([
+            { "op": "replace", "path": "/status", "value": "cancelled" }
+        ])).await.is(200);
+        let events = app.audit_events().await;
+        let changed = |patient: &str| -> Vec<Vec<String>> {
+            let of_patient = events.iter().filter(|event| {
+                entities(event, "1") == [format!("Patient/{patient}")] && entities(event, "4").iter().any(|one| one.starts_with("Appointment/"))
+            });
+            let slots = of_patient.map(|event| {
+                let others = event["entity"].as_array().unwrap().iter();
+                let others = others.filter(|entity| entity.pointer("/type/code") == Some(&json!("4")));
+                others.map(|entity| text(entity, "/what/reference").to_owned()).collect()
+            });
+            slots.collect()
+        };
+        assert_eq!(changed("pat-1"), [["Slot/s1/_history/2"], ["Slot/s1/_history/3"]]);
+        assert_eq!(changed("pat-2"), [["Slot/s2/_history/2"]]);
+        // So whoever asks about a slot finds who took it.
+        let found = app.database().number("SELECT COUNT(*) FROM audit_term WHERE term = 'r:Slot/s1'").await;
+        assert_eq!(found, 3);
+    }
+
     async fn a_search_leaves_one_event_for_each_patient_in_it(app: TestApp) {
         seed(&app).await;
         for (id, patient, at) in [("s1", "pat-1", "2031-03-03T09:00:00Z"), ("s2", "pat-2", "2031-03-03T10:00:00Z")] {

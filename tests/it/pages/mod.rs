@@ -3,13 +3,13 @@
 mod account;
 mod admin;
 mod admin_clients;
-mod authenticator;
+pub mod authenticator;
 pub mod browser;
 mod consent;
 mod forms;
 mod lockout;
 mod passkeys;
-mod provider;
-mod second_factor;
+pub mod provider;
+pub mod second_factor;
 mod sign_in;
 mod upstream;

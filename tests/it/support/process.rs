@@ -123,11 +123,14 @@ pub fn slotwright(database: &Database, arguments: &[&str]) -> Output {
 /// The binary, configured for `database` by its environment alone.
 fn command(database: &Database) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slotwright"));
+    // What is said to the tests is no setting of the server.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SLOTWRIGHT_"))
+    {
+        command.env_remove(name);
+    }
     command.current_dir(database.dir()).env("SLOTWRIGHT_DATABASE__URL", &database.url);
     command.env("SLOTWRIGHT_AUTH__KEYS", auth::key_dir(database));
     command.env("SLOTWRIGHT_AUDIT__KEYS", auth::audit_key_dir(database));
-    // The directory of test data is no setting.
-    command.env_remove("SLOTWRIGHT_R4_EXAMPLES");
     command.env("SLOTWRIGHT_LOG__LEVEL", "warn");
     command
 }
