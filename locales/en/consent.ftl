@@ -52,6 +52,7 @@ type-DiagnosticReport = reports of tests
 type-DocumentReference = documents and notes
 type-Encounter = visits
 type-Goal = goals of treatment
+type-Group = groups of patients
 type-HealthcareService = services on offer
 type-Immunization = vaccinations
 type-Location = rooms and addresses

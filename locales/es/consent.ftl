@@ -52,6 +52,7 @@ type-DiagnosticReport = informes de pruebas
 type-DocumentReference = documentos y notas
 type-Encounter = visitas
 type-Goal = objetivos del tratamiento
+type-Group = grupos de pacientes
 type-HealthcareService = servicios ofrecidos
 type-Immunization = vacunas
 type-Location = salas y direcciones

@@ -1,7 +1,7 @@
 //! The one entry of every FHIR request.
 
 use super::authorize::authorize;
-use super::{Answer, App, Body, Context, audit, history, idempotent, read, write};
+use super::{Answer, App, Body, Context, audit, bulk, history, idempotent, read, write};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::outcome::{Error, Kind};
 use crate::fhir::registry::ResourceType;
@@ -18,6 +18,11 @@ pub async fn execute(
     interaction: Interaction,
     body: Body,
 ) -> Result<Answer, Error> {
+    if let Interaction::Operation { name, .. } = &interaction
+        && name == "export"
+    {
+        return bulk::kick_off(app, ctx, &interaction, &body).await;
+    }
     let of_log = interaction.rtype().is_some_and(ResourceType::is_logged);
     if of_log {
         audit::query::check(&interaction)?;

@@ -5,6 +5,7 @@ pub mod audit;
 mod authorize;
 pub mod bearer;
 pub mod booking;
+pub mod bulk;
 pub mod bundle;
 pub mod check;
 pub mod consents;
@@ -30,6 +31,7 @@ pub mod write;
 
 pub use execute::execute;
 
+use crate::audit::key::Verifier;
 use crate::auth::{Access, Policy};
 use crate::clock::{Clock, Micros};
 use crate::config::Config;
@@ -43,7 +45,7 @@ use outbound::Outbound;
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use upstream::Providers;
 
 /// Everything a use case needs. Cheap to clone.
@@ -79,6 +81,10 @@ pub struct App {
     pub caller: audit::Caller,
     /// Bearers of access tokens, as of the last change of anybody's access.
     pub bearers: bearer::Bearers,
+    /// Public keys of the audit log, when this process gives places in it.
+    pub log_keys: Arc<OnceLock<Vec<Verifier>>>,
+    /// Exports whose files this process is finding.
+    pub planning: bulk::Planning,
     /// What patients consented to.
     pub consents: consents::Consents,
     /// Whether this is a sandbox.
@@ -135,6 +141,8 @@ impl App {
             summaries: audit::Summaries::default(),
             caller: audit::Caller::of_work("server"),
             bearers: bearer::Bearers::default(),
+            log_keys: Arc::default(),
+            planning: bulk::Planning::default(),
             consents,
             mode: Mode::Production,
             policy,
@@ -161,6 +169,8 @@ pub struct Context {
     pub address: Option<IpAddr>,
     /// `Prefer: handling=strict`.
     pub strict: bool,
+    /// `Prefer: respond-async`
+    pub respond_async: bool,
     /// `Prefer: return=minimal`: the entries of a Bundle are answered without what they wrote.
     pub minimal: bool,
     /// `Idempotency-Key`.
@@ -178,6 +188,7 @@ impl Context {
             request_id: String::new(),
             address: None,
             strict: false,
+            respond_async: false,
             minimal: false,
             idempotency_key: None,
             override_reason: None,

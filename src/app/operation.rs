@@ -21,7 +21,7 @@ pub async fn run(app: &App, ctx: &Context, interaction: &Interaction, body: Body
         return Err(Error::internal("not an operation"));
     };
     if name != "validate" {
-        let message = format!("The operation ${name:.64} is not offered; $validate is");
+        let message = format!("The operation ${name:.64} is not offered; $validate and $export are");
         return Err(Error::of(Kind::NotFound, vec![Issue::error("not-supported", message)]));
     }
     let asked = Asked::read(*rtype, id.as_deref(), query, body)?;

@@ -130,6 +130,24 @@ impl Access {
         combined(rtype, &roles, &reach).ok_or_else(|| denied_by_scopes(Right::Read, rtype))
     }
 
+    /// The permit to find out whose records a Group names, to export them: as to read it, but whatever a member
+    /// consents to. Nothing of the Group is shown for it, and each record is judged by its own patient's consents.
+    ///
+    /// # Errors
+    /// As [`Access::permit`].
+    pub fn permit_members(&self, group: &'static ResourceType) -> Result<Permit, Denied> {
+        if self.is_whole() {
+            return Ok(Permit::whole(group));
+        }
+        self.narrowed(Act::Read, Right::Read, group, |access| {
+            let mut roles = access.role_clauses(Act::Read, group)?;
+            for clause in &mut roles {
+                clause.consent = None;
+            }
+            Ok(roles)
+        })
+    }
+
     /// Whether time that is taken may be booked over.
     ///
     /// # Errors
@@ -178,12 +196,23 @@ impl Access {
         if self.is_whole() {
             return Ok(Permit::whole(rtype));
         }
+        self.narrowed(act, right, rtype, |access| access.role_clauses(act, rtype))
+    }
+
+    /// What roles and scopes leave together; the scopes are asked first.
+    fn narrowed(
+        &self,
+        act: Act,
+        right: Right,
+        rtype: &'static ResourceType,
+        roles: impl FnOnce(&Self) -> Result<Vec<Clause>, Denied>,
+    ) -> Result<Permit, Denied> {
         let scopes = self.principal.scopes.as_ref();
         let given: Option<Vec<&ResourceScope>> = scopes.map(|s| s.giving(right, rtype.name).collect());
         if given.as_ref().is_some_and(Vec::is_empty) {
             return Err(denied_by_scopes(right, rtype));
         }
-        let roles = self.role_clauses(act, rtype)?;
+        let roles = roles(self)?;
         let Some(given) = given else { return Ok(Permit::of(rtype, roles)) };
         let reach: Vec<Clause> =
             given.into_iter().flat_map(|scope| self.scope_clauses(scope, act, rtype)).collect();

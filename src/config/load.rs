@@ -94,6 +94,7 @@ impl Config {
                 auth: section(&merged, "auth", &mut problems)?,
                 audit: section(&merged, "audit", &mut problems)?,
                 brand: section(&merged, "brand", &mut problems)?,
+                bulk: section(&merged, "bulk", &mut problems)?,
                 fhir: section(&merged, "fhir", &mut problems)?,
                 references: section(&merged, "references", &mut problems)?,
                 booking: section(&merged, "booking", &mut problems)?,

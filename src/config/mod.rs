@@ -6,6 +6,7 @@
 mod audit;
 mod auth;
 mod brand;
+mod bulk;
 mod issuer;
 mod load;
 mod network;
@@ -19,6 +20,7 @@ mod validate;
 pub use audit::{Audit, Keeper, SyslogBy, Witness, Years};
 pub use auth::Auth;
 pub use brand::{AssociatedEndpoint, Brand};
+pub use bulk::Bulk;
 pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;
 pub use network::Network;
@@ -53,6 +55,8 @@ pub struct Config {
     pub audit: Audit,
     /// Who runs this server.
     pub brand: Brand,
+    /// Exports in bulk.
+    pub bulk: Bulk,
     /// Limits of the FHIR endpoint.
     pub fhir: Fhir,
     /// Referential integrity.

@@ -20,6 +20,7 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
     super::auth::problems(&config.auth, &mut found);
     super::audit::problems(&config.audit, &mut found);
     super::brand::problems(&config.brand, &config.fhir.associated_endpoints, &mut found);
+    super::bulk::problems(&config.bulk, &mut found);
     super::notify::problems(&config.notify, &mut found);
     found
 }

@@ -7,6 +7,20 @@ use std::sync::LazyLock;
 /// When what the server offers last changed.
 const DATE: &str = "2026-11-21";
 
+/// What the canonical URLs of operations of the Bulk Data Access IG begin with.
+const BULK: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/";
+/// The export of the audit log, which is ours.
+const AUDIT_EXPORT: &str = "https://slotwright.org/fhir/OperationDefinition/audit-event-export";
+
+/// `$export` of a type, by its canonical URL.
+fn export(rtype: &str) -> Option<String> {
+    match rtype {
+        "Patient" => Some(format!("{BULK}patient-export")),
+        "Group" => Some(format!("{BULK}group-export")),
+        _ => None,
+    }
+}
+
 static TEMPLATE: LazyLock<Value> = LazyLock::new(template);
 
 /// The statement of the server at `base` (no slash at the end).
@@ -60,6 +74,7 @@ fn template() -> Value {
         "status": "active",
         "date": DATE,
         "description": "Schedules, slots and appointments of a clinic. An appointment claims the time of its slots and actors in the transaction that stores it; a claim that can't be had is a 409 that names every conflict.",
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
         "kind": "instance",
         "software": { "name": "Slotwright", "version": env!("CARGO_PKG_VERSION") },
         "implementation": {},
@@ -70,6 +85,7 @@ fn template() -> Value {
             "mode": "server",
             "security": {},
             "resource": TYPES.iter().map(resource).chain(LOGGED.iter().map(logged)).collect::<Vec<_>>(),
+            "operation": [{ "name": "export", "definition": format!("{BULK}export") }],
             "interaction": codes(&["transaction", "batch", "search-system", "history-system"]),
             "searchParam": COMMON.iter().map(search_param).collect::<Vec<_>>(),
             "compartment": [
@@ -89,6 +105,7 @@ fn logged(rtype: &ResourceType) -> Value {
         "versioning": "no-version",
         "readHistory": false,
         "updateCreate": false,
+        "operation": [{ "name": "export", "definition": AUDIT_EXPORT }],
         "searchParam": rtype.all_params().map(search_param).collect::<Vec<_>>()
     })
 }
@@ -133,13 +150,10 @@ fn resource(rtype: &ResourceType) -> Value {
         put("searchRevInclude", json!(revincludes));
     }
     put("searchParam", rtype.all_params().map(search_param).collect());
-    put(
-        "operation",
-        json!([{
-            "name": "validate",
-            "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"
-        }]),
-    );
+    let validate = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
+    let mut operations = vec![json!({ "name": "validate", "definition": validate })];
+    operations.extend(export(rtype.name).map(|url| json!({ "name": "export", "definition": url })));
+    put("operation", Value::Array(operations));
     Value::Object(row)
 }
 

@@ -243,6 +243,7 @@ fn context(
         request_id: arrival.request_id.to_string(),
         address: Some(arrival.address),
         strict: prefer.strict.unwrap_or(false),
+        respond_async: prefer.respond_async,
         minimal: prefer.returning == Some(Return::Minimal),
         idempotency_key: idempotency_key(&parts.headers)?,
         override_reason: override_reason(&parts.headers)?,

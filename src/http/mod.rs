@@ -6,6 +6,7 @@
 mod admin;
 mod bearer;
 mod body;
+mod bulk;
 mod cors;
 mod edge;
 mod endpoint;
@@ -128,7 +129,16 @@ pub fn routes() -> Vec<RouteInfo> {
         fhir("/fhir/", "Bundles, system search"),
         fhir("/fhir/{*path}", "Every other FHIR interaction"),
     ];
-    [ROUTES, pages::ROUTES, pages::console::ROUTES, oauth::ROUTES, &admin::routes(), scim::ROUTES].concat()
+    [
+        ROUTES,
+        pages::ROUTES,
+        pages::console::ROUTES,
+        oauth::ROUTES,
+        &admin::routes(),
+        scim::ROUTES,
+        bulk::ROUTES,
+    ]
+    .concat()
 }
 
 /// The OpenAPI description of every route.

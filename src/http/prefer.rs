@@ -16,6 +16,8 @@ pub(super) struct Prefer {
     pub(super) returning: Option<Return>,
     /// `handling`: whether parameters that are not understood refuse the request.
     pub(super) strict: Option<bool>,
+    /// `respond-async`
+    pub(super) respond_async: bool,
 }
 
 impl Prefer {
@@ -26,7 +28,9 @@ impl Prefer {
         for preference in values.flat_map(|value| value.split([',', ';'])) {
             let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
             let value = value.trim().trim_matches('"');
-            if name.trim().eq_ignore_ascii_case("return") && prefer.returning.is_none() {
+            if name.trim().eq_ignore_ascii_case("respond-async") {
+                prefer.respond_async = true;
+            } else if name.trim().eq_ignore_ascii_case("return") && prefer.returning.is_none() {
                 prefer.returning = match value {
                     "minimal" => Some(Return::Minimal),
                     "representation" => Some(Return::Representation),
@@ -68,7 +72,10 @@ mod tests {
         headers.append("prefer", HeaderValue::from_static("respond-async, return=minimal; handling=strict"));
         headers.append("prefer", HeaderValue::from_static("return=representation"));
         let prefer = Prefer::of(&headers);
-        assert_eq!(prefer, Prefer { returning: Some(Return::Minimal), strict: Some(true) });
+        assert_eq!(
+            prefer,
+            Prefer { returning: Some(Return::Minimal), strict: Some(true), respond_async: true }
+        );
         assert_eq!(prefer.applied(true), Some("return=minimal"));
         assert_eq!(prefer.applied(false), Some("handling=strict"));
         assert_eq!(Prefer::of(&HeaderMap::new()).applied(true), None);

@@ -6,6 +6,7 @@ use super::negotiate::{Format, Wanted};
 use super::pages;
 use super::prefer::Return;
 use crate::app::Answer;
+use crate::clock::Micros;
 use crate::fhir::interaction::Interaction;
 use crate::fhir::outcome::{Error, Kind, operation_outcome};
 use crate::fhir::summary::Subset;
@@ -159,10 +160,14 @@ fn indented_xml(xml: &[u8]) -> Result<Vec<u8>, Error> {
 fn version_headers(headers: &mut HeaderMap, answer: &Answer) {
     let Some(version) = answer.version else { return };
     set(headers, ETAG, &format!("W/\"{}\"", version.vid));
-    let updated = jiff::Timestamp::from_microsecond(version.updated_us).unwrap_or_default();
-    if let Ok(date) = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&updated) {
-        set(headers, LAST_MODIFIED, &date);
-    }
+    headers.extend(http_date(version.updated_us).map(|date| (LAST_MODIFIED, date)));
+}
+
+/// A time as HTTP writes it (RFC 9110 §5.6.7).
+pub(super) fn http_date(at: Micros) -> Option<HeaderValue> {
+    let at = jiff::Timestamp::from_microsecond(at).unwrap_or_default();
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()?;
+    HeaderValue::from_str(&date).ok()
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {

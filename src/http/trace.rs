@@ -50,6 +50,8 @@ pub fn trace(path: &str) -> Option<Trace> {
         "/sign-in/passkey/options" | "/sign-in/code/passkey/options" | "/account/passkeys/options" => {
             CHALLENGE
         }
+        // Asking how an export goes tells nothing of anybody; kick-offs are FHIR operations.
+        "/fhir/bulk-export/{id}" | "/fhir/bulk-export/{id}/{file}" => Trace::Sent(Act::Export),
         "/oauth/authorize" => Trace::All(Act::AccessRequested),
         "/oauth/token" => Trace::All(Act::Token),
         "/oauth/revoke" => Trace::All(Act::TokenRevoked),

@@ -1,11 +1,13 @@
 //! Pages of history, newest first.
 
 use super::db::{Row, Tx, statements};
+use super::search::keeps;
 use super::{StoreError, visible};
 use crate::args;
 use crate::auth::SearchPermit;
 use crate::clock::Micros;
 use crate::fhir::registry::{TYPES, resource_type};
+use crate::fhir::search::SearchQuery;
 
 statements! {
     OF_INSTANCE = "SELECT hid, type, id, vid, method, at_us, body FROM history \
@@ -26,6 +28,11 @@ statements! {
     OF_SYSTEM_JUDGED = "SELECT h.hid, h.type, h.id, h.vid, h.method, h.at_us, h.body, h.rid, COALESCE(h.body, \
         (SELECT p.body FROM history p WHERE p.rid = h.rid AND p.vid = h.vid - 1)) FROM history h \
         WHERE h.hid < $1 AND h.at_us >= $2 AND h.at_us <= $3 ORDER BY h.hid DESC LIMIT $4";
+    // Deletions of a type in a period, of what was not there again at its end, with the content before.
+    DELETIONS = "SELECT h.hid, h.id, h.rid, (SELECT p.body FROM history p WHERE p.rid = h.rid AND p.vid = h.vid - 1) \
+        FROM history h WHERE h.type = $1 AND h.method = 'DELETE' AND h.at_us >= $2 AND h.at_us <= $3 \
+        AND h.hid > $4 AND h.hid <= $5 AND NOT EXISTS (SELECT 1 FROM history l WHERE l.rid = h.rid \
+        AND l.vid > h.vid AND l.at_us <= $3) ORDER BY h.hid LIMIT $6";
 }
 
 /// Versions judged by one statement, and the most for one page: whoever may see little of much gets short
@@ -106,6 +113,43 @@ pub async fn page(
     entries.truncate(page.count);
     let next = entries.last().filter(|_| more).map(|entry| entry.hid);
     Ok(Found { entries, next })
+}
+
+/// A part of the deletions of a type.
+#[derive(Clone, Copy, Debug)]
+pub struct Deletions {
+    /// At this time or later.
+    pub since: Micros,
+    /// At this time or before, and not created again until then.
+    pub until: Micros,
+    /// Only keys above this one.
+    pub after: i64,
+    /// Only keys up to this one.
+    pub last: i64,
+    /// The most that are looked at.
+    pub limit: i64,
+}
+
+/// Keys and logical ids of what was deleted, as far as its last content satisfies the conditions of `query` and may be
+/// seen, and the key behind which there may be more.
+pub async fn deletions(
+    tx: &mut Tx,
+    permits: &SearchPermit,
+    query: &SearchQuery,
+    part: Deletions,
+) -> Result<(Vec<(i64, String)>, Option<i64>), StoreError> {
+    let [rtype] = query.types.as_slice() else { return Ok((Vec::new(), None)) };
+    let Deletions { since, until, after, last, limit } = part;
+    let rows = tx.all(DELETIONS, args![rtype.name, since, until, after, last, limit]).await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let Some(body) = row.opt_blob(3)? else { continue };
+        if keeps(tx, permits, rtype, &query.conditions, (row.int(2)?, &body), until).await? {
+            found.push((row.int(0)?, row.text(1)?));
+        }
+    }
+    let more = rows.last().filter(|_| rows.len() as i64 == limit);
+    Ok((found, more.map(|row| row.int(0)).transpose()?))
 }
 
 async fn rows(

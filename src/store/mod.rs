@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod bulk;
 pub mod check;
 pub mod consent;
 mod db;
@@ -260,6 +261,7 @@ where
 pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
     [
         account::statements().as_slice(),
+        bulk::STATEMENTS,
         check::STATEMENTS,
         consent::STATEMENTS,
         emergency::STATEMENTS,
@@ -270,6 +272,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         resource::STATEMENTS,
         sandbox::STATEMENTS,
         scheduling::STATEMENTS,
+        search::STATEMENTS,
         state::STATEMENTS,
         dialect::statements(engine),
         &oauth::statements(),

@@ -7,7 +7,7 @@ mod reports;
 
 use crate::app::audit::Sequencer;
 use crate::app::oauth::revoke;
-use crate::app::{App, account, booking, idempotent};
+use crate::app::{App, account, booking, bulk, idempotent};
 use std::time::Duration;
 
 /// How often lapsed holds are tidied away. Queries do not depend on it: a lapsed hold is free at once.
@@ -38,6 +38,9 @@ async fn tidy(app: App) {
         }
         if let Err(error) = revoke::forget_old(&app).await {
             tracing::warn!(%error, "expired codes and tokens could not be forgotten; trying again");
+        }
+        if let Err(error) = bulk::forget_old(&app).await {
+            tracing::warn!(%error, "expired exports could not be removed; trying again");
         }
         if let Err(error) = idempotent::forget_old(&app).await {
             tracing::warn!(%error, "old idempotency keys could not be forgotten; trying again");

@@ -8,6 +8,7 @@ mod support;
 
 mod access;
 mod audit;
+mod bulk;
 mod bundle;
 mod connections;
 mod crash;

@@ -44,6 +44,9 @@ impl Asked {
         let of_log = interaction.rtype().is_some_and(ResourceType::is_logged);
         let act = match Act::of(interaction) {
             Act::Read | Act::Search if of_log => Act::AuditRead,
+            Act::Operation if matches!(interaction, Interaction::Operation { name, .. } if name == "export") => {
+                Act::Export
+            }
             act => act,
         };
         let asks = |path: String, query: &str| Some(clean::query(&format!("{path}?{query}")));

@@ -3,7 +3,7 @@
 //! What is exported is settled at the beginning, by a checkpoint and a list of places, both of which a log that only
 //! grows has again later. So an export that was broken off is gone on with where its last whole line ends.
 
-use super::nodes::Nodes;
+pub(in crate::app) use super::nodes::Nodes;
 use super::shown;
 use crate::audit::checkpoint::SignedCheckpoint;
 use crate::audit::export::{self, Bound, Coverage, Line, Manifest};
@@ -28,7 +28,7 @@ pub(super) const PAGE: i64 = 1024;
 /// Says, for as long as an export is not complete, what it is to be.
 const UNFINISHED: &str = "unfinished.json";
 const EVENTS: &str = "events.ndjson";
-pub(super) const PURGES: &str = "purges.ndjson";
+pub(in crate::app) const PURGES: &str = "purges.ndjson";
 
 /// What is to be exported; everything, when nothing is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,7 +197,7 @@ async fn purges(
 }
 
 /// The lines of the events that say why contents are gone at places which concern a part.
-pub(super) async fn purges_of(
+pub(in crate::app) async fn purges_of(
     tx: &mut Tx,
     nodes: &mut Nodes,
     concerns: impl Fn(&RangeInclusive<u64>) -> bool,
@@ -223,7 +223,7 @@ pub(super) async fn purges_of(
 }
 
 /// The lines of the events at these places, each with its proof; `after` is the place before, and then the last.
-pub(super) async fn lines_of(
+pub(in crate::app) async fn lines_of(
     tx: &mut Tx,
     nodes: &mut Nodes,
     some: &[i64],
@@ -242,6 +242,18 @@ pub(super) async fn lines_of(
         *after = Some(seq);
     }
     Ok(text)
+}
+
+/// The events at these places as FHIR resources, one a line; what was purged is left out.
+pub(in crate::app) async fn bodies(tx: &mut Tx, places: &[i64]) -> Result<Vec<u8>, ExportError> {
+    let mut lines = Vec::new();
+    for row in at(tx, places).await? {
+        if let Some(event) = row.event {
+            lines.extend_from_slice(&event.body);
+            lines.push(b'\n');
+        }
+    }
+    Ok(lines)
 }
 
 /// What is stored at these places, in their order.

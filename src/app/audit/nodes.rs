@@ -11,11 +11,11 @@ const KEPT: usize = 100_000;
 
 /// Stored nodes that were read before.
 #[derive(Debug, Default)]
-pub(super) struct Nodes(HashMap<NodeId, Hash>);
+pub struct Nodes(HashMap<NodeId, Hash>);
 
 impl Nodes {
     /// The inclusion proofs of these leaves in the tree of `size` leaves; none where a node is missing.
-    pub(super) async fn inclusion(
+    pub async fn inclusion(
         &mut self,
         tx: &mut Tx,
         leaves: &[u64],

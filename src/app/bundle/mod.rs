@@ -55,6 +55,8 @@ async fn batch(app: &App, ctx: &Context, entries: Vec<Result<Entry, Error>>) -> 
 async fn one(app: &App, ctx: &Context, index: usize, entry: Entry) -> (Response, Vec<Recorded>) {
     let ctx = Context {
         idempotency_key: ctx.idempotency_key.as_ref().map(|key| format!("{key}#{index}")),
+        // There is no answer to poll for in a Bundle.
+        respond_async: false,
         ..ctx.clone()
     };
     let of_body = matches!(entry.body, EntryBody::Resource(_));

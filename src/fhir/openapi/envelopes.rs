@@ -102,6 +102,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
                 }
             }),
         ),
+        ("ExportParameters", super::exports::schema()),
         (
             "RequestBundle",
             json!({

@@ -57,6 +57,10 @@ pub(super) fn body(schema: &str) -> Option<Value> {
             "resourceType": "Provenance", "recorded": "2026-01-05T09:00:00Z",
             "target": [{ "display": "First visit" }], "agent": [{ "who": { "display": "Elsa Lind" } }]
         }),
+        "Group" => json!({
+            "resourceType": "Group", "type": "person", "actual": true, "name": "Asthma clinic",
+            "member": [{ "entity": someone }]
+        }),
         "RelatedPerson" => json!({
             "resourceType": "RelatedPerson", "active": true, "patient": someone,
             "name": [{ "family": "Okafor", "given": ["Chi"] }]
@@ -127,6 +131,10 @@ pub(super) fn body(schema: &str) -> Option<Value> {
         }),
         "ValidateParameters" => json!({
             "resourceType": "Parameters", "parameter": [{ "name": "mode", "valueCode": "delete" }]
+        }),
+        "ExportParameters" => json!({
+            "resourceType": "Parameters",
+            "parameter": [{ "name": "_type", "valueString": "Patient,Appointment" }]
         }),
         "RequestBundle" => json!({
             "resourceType": "Bundle", "type": "transaction",

@@ -2,6 +2,7 @@
 
 mod envelopes;
 mod examples;
+mod exports;
 mod operations;
 mod parameters;
 mod required;
@@ -34,6 +35,7 @@ pub fn document(pages: &[Page<'_>]) -> Value {
         add_type(&mut paths, rtype);
     }
     add_compartments(&mut paths);
+    exports::add(&mut paths);
     json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",

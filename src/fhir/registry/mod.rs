@@ -8,6 +8,7 @@ mod build;
 mod care;
 mod clinical;
 mod findings;
+mod groups;
 mod medication;
 mod people;
 mod places;

@@ -1,7 +1,8 @@
 //! Rows of the registry.
 
 use super::{
-    ResourceType, audit, care, clinical, findings, medication, people, places, plans, records, scheduling,
+    ResourceType, audit, care, clinical, findings, groups, medication, people, places, plans, records,
+    scheduling,
 };
 
 /// Types that are kept in the audit log instead.
@@ -23,6 +24,7 @@ pub static TYPES: &[ResourceType] = &[
     findings::DOCUMENT_REFERENCE,
     care::ENCOUNTER,
     plans::GOAL,
+    groups::GROUP,
     places::HEALTHCARE_SERVICE,
     medication::IMMUNIZATION,
     places::LOCATION,

@@ -173,6 +173,7 @@ fn is_reference(wanted: &ReferenceValue, value: &IndexValue) -> bool {
             })
         }
         (ReferenceValue::Outside(_), IndexValue::Url(_)) => true,
+        (ReferenceValue::Any(rtype), IndexValue::Reference { target_type, .. }) => rtype == target_type,
         _ => false,
     }
 }

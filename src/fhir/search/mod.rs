@@ -131,6 +131,8 @@ pub enum ReferenceValue {
     /// Anything but a resource of this server that is of one of these types, or is one of these (`Type/id`).
     /// No query says so: rules of access do.
     Outside(Vec<String>),
+    /// Any resource of this server that is of this type. No query says so: exports do.
+    Any(&'static str),
 }
 
 /// How strings are compared.

@@ -128,6 +128,11 @@ pub(super) static TABLE: &[(&str, &[&str], &[&str])] = &[
         &["status", "class"],
     ),
     (
+        "Group",
+        &["identifier", "active", "type", "actual", "code", "name", "quantity", "managingEntity"],
+        &["type", "actual"],
+    ),
+    (
         "HealthcareService",
         &[
             "identifier",

@@ -111,6 +111,9 @@ static RULES: &[Rule] = &[
     rule!("Organization", "org-3", "telecom", "An organization's telecom is never of use home", |o| {
         none_has_code(o, "telecom", "use", "home")
     }),
+    rule!("Group", "grp-1", "member", "Only a group of actual things has members", |o| {
+        !has(o, "member") || o.get("actual").and_then(Value::as_bool) != Some(false)
+    }),
     rule!("ServiceRequest", "prr-1", "orderDetail", "orderDetail needs a code", |o| {
         !has(o, "orderDetail") || has(o, "code")
     }),

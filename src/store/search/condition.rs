@@ -274,6 +274,9 @@ impl<'p> Compiler<'p> {
                 if let [ReferenceValue::Outside(inside)] = values.as_slice() {
                     return Some(value::outside(&mut self.sql, column, inside));
                 }
+                if let [ReferenceValue::Any(rtype)] = values.as_slice() {
+                    return Some(value::of_type(&mut self.sql, column, rtype));
+                }
                 let mut keys = Vec::new();
                 for value in values {
                     let ReferenceValue::Local(types, id) = value else { return None };
@@ -414,6 +417,7 @@ pub(super) fn param_of(rt: &ResourceType, param: &SearchParam) -> &'static str {
 fn reference_row(sql: &mut Sql, x: &str, value: &ReferenceValue) -> String {
     match value {
         ReferenceValue::Url(url) => format!("({x}.url <> '' AND {x}.url = {})", sql.bind(url.as_str())),
+        ReferenceValue::Any(rtype) => format!("{x}.target_type = {}", sql.bind(*rtype)),
         ReferenceValue::Outside(inside) => {
             let local = format!("({x}.target_type || '/' || {x}.target_id)");
             let elsewhere = value::outside(sql, &local, inside);

@@ -4,6 +4,7 @@
 //! Pages are cut by the values of the last match (keyset), so a resource that matches all the time is seen
 //! exactly once, whatever else comes and goes.
 
+mod as_of;
 mod condition;
 mod driver;
 mod gather;
@@ -13,7 +14,11 @@ mod order;
 mod sql;
 mod value;
 
+pub(in crate::store) use as_of::keeps;
+pub use as_of::{Found as Past, Slice, as_of};
 pub use include::{Limits, included};
+
+pub(crate) use as_of::STATEMENTS;
 
 use super::state::{self, State};
 use super::{Arg, Engine, StoreError, Tx};

@@ -124,6 +124,13 @@ pub(super) fn outside(sql: &mut Sql, column: &str, inside: &[String]) -> String 
     format!("NOT {}", any(within))
 }
 
+/// A column of `Type/id` that names a resource of a type.
+pub(super) fn of_type(sql: &mut Sql, column: &str, rtype: &str) -> String {
+    // '0' is the character after '/'.
+    let (from, to) = (sql.bind(format!("{rtype}/")), sql.bind(format!("{rtype}0")));
+    format!("({column} >= {from} AND {column} < {to})")
+}
+
 fn like(value: &str) -> String {
     value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

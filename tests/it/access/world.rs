@@ -64,6 +64,9 @@ impl Side {
                 json!({ "status": "finished", "subject": patient, "participant": [{ "individual": doctor }],
                 "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB" } })
             }
+            "Group" => {
+                json!({ "type": "person", "actual": true, "member": [{ "entity": patient }] })
+            }
             "HealthcareService" => json!({ "name": "Care", "providedBy": organization }),
             "Location" => {
                 json!({ "name": "Place", "status": "active", "managingOrganization": organization })
@@ -156,6 +159,7 @@ const ORDER: &[&str] = &[
     "Consent",
     "Coverage",
     "Encounter",
+    "Group",
     "Provenance",
     "RelatedPerson",
     "ServiceRequest",

@@ -54,7 +54,7 @@ pub fn of_request<'a>(events: &'a [Value], id: &str) -> Vec<&'a Value> {
 
 /// A path that a route takes.
 fn filled(path: &str) -> String {
-    ["{id}", "{kid}", "{provider}", "{*path}"]
+    ["{id}", "{kid}", "{provider}", "{file}", "{*path}"]
         .iter()
         .fold(path.to_owned(), |path, name| path.replace(name, "none"))
 }
