@@ -2,7 +2,7 @@
 
 use super::asked::{Export, Over};
 use super::log::{self, Events};
-use super::manifest::PROOFS;
+use super::manifest::{EVENTS, PROOFS};
 use super::select::{Whose, selection, whose};
 use super::{event_of, export_of, find, may_export, not_there};
 use crate::app::App;
@@ -88,8 +88,16 @@ async fn text(app: &App, job: &Job, export: &Export, name: &str) -> Result<Optio
         let issues: Vec<Issue> = export.ignored.iter().map(warning).collect();
         return Ok(Some(Content::Text(format!("{}\n", operation_outcome(&issues)), true)));
     }
-    let Some(log) = job.log.as_ref().filter(|_| PROOFS.contains(&name)) else { return Ok(None) };
+    let proves = name == EVENTS || PROOFS.contains(&name);
+    let Some(log) = job.log.as_ref().filter(|_| proves) else { return Ok(None) };
     let text = match name {
+        EVENTS => {
+            let files = store::files(&mut app.store.reader().await?, &job.id).await?;
+            if !job.planned || !files.is_empty() {
+                return Err(not_there());
+            }
+            String::new()
+        }
         "checkpoint" => log.note.clone(),
         "key" => log.keys.clone(),
         "README.txt" => README.to_owned(),

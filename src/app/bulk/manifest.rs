@@ -16,6 +16,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Names of the files that prove an export of the audit log, besides its events.
 pub(super) const PROOFS: &[&str] = &["checkpoint", "key", "export.json", "README.txt", PURGES];
+/// The file of those events; under this name only when there is none of them.
+pub(super) const EVENTS: &str = "events.ndjson";
 /// What names those files in the manifest.
 const EXTENSION: &str = "https://slotwright.org/fhir/audit-export";
 
@@ -79,8 +81,12 @@ fn manifest(base: &str, job: &Job, files: &[File]) -> Result<Value, Error> {
     if job.log.is_some() {
         let mut proofs: Vec<Value> =
             PROOFS.iter().map(|name| json!({ "name": name, "url": url(name) })).collect();
-        let events = files.iter().map(|file| format!("{}-proved", file.number));
-        proofs.extend(events.map(|name| json!({ "name": "events.ndjson", "url": url(&name) })));
+        let mut events: Vec<String> = files.iter().map(|file| format!("{}-proved", file.number)).collect();
+        if events.is_empty() {
+            events.push(EVENTS.to_owned());
+        }
+        let events = events.into_iter();
+        proofs.extend(events.map(|name| json!({ "name": EVENTS, "url": url(&name) })));
         put("extension", json!({ EXTENSION: { "files": proofs } }));
     }
     Ok(Value::Object(manifest))

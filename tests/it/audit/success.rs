@@ -359,6 +359,11 @@ async fn systems(app: &TestApp, asked: &mut Asked) {
     let bearer = format!("Bearer {token}");
     let what = form(&[("token", token.as_str())]);
     let _ = asked.send(&anyone, "POST /oauth/introspect", &url("introspect"), what, Some(&bearer)).await;
+    let service = system_client("exporting", "system/*.rs");
+    clients::add(app.library(), service, "a test").await.unwrap();
+    let service = app.with_token(&signed(&system_claims(app.base(), "exporting", "system/*.rs")));
+    let export = crate::bulk::kick_off(&service, "Patient/$export").await;
+    let _ = asked.send(&service, "DELETE /fhir/bulk-export/{id}", &export, NOTHING, None).await;
     let launch = (JSON, json!({"client_id": "app", "patient": "pat-1"}).to_string());
     let _ = asked.send(&anyone, "POST /oauth/launch", &url("launch"), launch, Some(&bearer)).await;
 }
@@ -539,6 +544,7 @@ both_engines! {
             (Method::POST, "", Some((JSON, bundle("batch")))), (Method::POST, "", Some((JSON, bundle("transaction")))),
             (Method::GET, "AuditEvent?date=ge2020-01-01", None), (Method::POST, "AuditEvent", Some((JSON, report))),
             (Method::POST, "Patient/$validate", Some((JSON, patient_resource("pat-2")))),
+            (Method::GET, "$export", None), (Method::POST, "Patient/$export", None),
         ];
         // An operation that is new here is to be called in the list above, too.
         let statement = app.get("metadata").await.is(200).json;
@@ -554,6 +560,9 @@ both_engines! {
         for (number, (method, path, body)) in sound.into_iter().enumerate() {
             let id = format!("sound-{number}");
             let mut request = app.request(method.clone(), path).header("x-request-id", &id);
+            if path.ends_with("$export") {
+                request = request.header("prefer", "respond-async");
+            }
             request = match body {
                 Some((FORM, body)) => request.bytes(FORM, body.as_str().unwrap().as_bytes().to_vec()),
                 Some((JSON, body)) => request.json(&body),

@@ -26,12 +26,6 @@ async fn download(client: &Client, manifest: &Value, dir: &Path) {
         content.extend(client.get(url).await.is(200).body);
         fs::write(path, content).expect("a file");
     }
-    for name in ["events.ndjson"] {
-        let path = dir.join(name);
-        if !path.exists() {
-            fs::write(path, "").expect("a file");
-        }
-    }
 }
 
 async fn events(client: &Client, manifest: &Value) -> Vec<Value> {
