@@ -12,6 +12,7 @@ mod access;
 mod bare;
 mod cost;
 mod data;
+mod log;
 mod paths;
 mod sandbox;
 mod scale;
@@ -25,6 +26,11 @@ use std::time::Duration;
 /// How long one measurement lasts.
 fn seconds_each() -> u64 {
     std::env::var("SECONDS_EACH").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
+}
+
+/// How many events the audit log is filled with.
+fn log_events() -> u64 {
+    std::env::var("LOG_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
 }
 
 fn main() {
@@ -45,6 +51,9 @@ fn main() {
         }
         if wanted("cost") {
             cost::measure().await;
+        }
+        if wanted("log") {
+            log::measure(log_events()).await;
         }
         if wanted("scale") {
             scale::measure().await;

@@ -154,6 +154,8 @@ impl Store {
             .statement_cache_capacity(500)
             // No mmap: every request commits its event, and after each commit all connections would map the file anew.
             .pragma("cache_size", "-65536")
+            // 32 MB of log before it is copied into the database: pages that every event changes are copied once.
+            .pragma("wal_autocheckpoint", "8192")
             .pragma("temp_store", "memory");
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
         SQLITE_MIGRATIONS

@@ -5,7 +5,9 @@
 
 use super::StoreError;
 use crate::config::Database as Settings;
-use deadpool::managed::{self, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
+use deadpool::managed::{
+    self, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts,
+};
 use futures_util::future::BoxFuture;
 use sqlx::{ConnectOptions, Connection, Database, PgConnection, Postgres, Sqlite, SqliteConnection};
 use std::time::Duration;
@@ -107,6 +109,8 @@ impl<DB: Backend> Connections<DB> {
         let wait = Some(settings.acquire_timeout);
         let pool = Pool::builder(Manager { options })
             .max_size(size)
+            // The one used last has the newest pages in its memory, and its thread or process is awake.
+            .queue_mode(QueueMode::Lifo)
             .timeouts(Timeouts { wait, create: wait, recycle: wait })
             .runtime(deadpool::Runtime::Tokio1)
             .build()
