@@ -1,0 +1,185 @@
+//! The audit log at size: an officer's page, a proof, a verification.
+
+use crate::support::{Database, Engine, TestApp, auth};
+use slotwright::app::App;
+use slotwright::app::audit::browse::{self, Filter};
+use slotwright::app::audit::{inclusion, verify};
+use slotwright::audit::act::Act;
+use slotwright::audit::balp::audit_event;
+use slotwright::audit::event::{Actor, Event, Outcome, Person, Recorded, Scene};
+use slotwright::audit::leaf::recorded_text;
+use slotwright::audit::terms;
+use slotwright::clock::Clock;
+use slotwright::store::{Intent, StoreError, audit};
+use std::time::{Duration, Instant};
+
+/// Events that are recorded in one transaction.
+const BATCH: u64 = 4096;
+/// Patients, people, applications and addresses that events speak of.
+const PATIENTS: u64 = 20_000;
+const PEOPLE: u64 = 200;
+const CLIENTS: u64 = 20;
+const ADDRESSES: u64 = 100;
+/// Time from one event to the next, in microseconds: 10 million are five years.
+const APART: u64 = 15_000_000;
+/// 2030-01-01T00:00:00Z
+const BEGIN: u64 = 1_893_456_000_000_000;
+/// Pages and proofs that are measured.
+const LOOKS: u64 = 400;
+
+/// Fills a log of each engine to a tenth of `events`, then to all of it, and prints what looking into it costs.
+pub async fn measure(events: u64) {
+    println!("\n| audit log | events | page of 50: p50 | p99 | proof: p50 | p99 | verified a second |");
+    println!("|---|---:|---:|---:|---:|---:|---:|");
+    for (engine, name) in [(Engine::Sqlite, "SQLite"), (Engine::Postgres, "PostgreSQL")] {
+        let app = TestApp::start_with(Database::create(engine).await, Clock::system(), &[]).await;
+        let mut sizes = Vec::new();
+        for (from, until) in [(0, events / 10), (events / 10, events)] {
+            fill(&app, from, until).await;
+            if engine == Engine::Postgres {
+                app.database().execute("VACUUM ANALYZE").await;
+            }
+            let pages = pages(app.library(), until).await;
+            let proofs = proofs(app.library(), until).await;
+            let verified = verified(app.library()).await;
+            println!(
+                "| {name} | {until} | {} | {} | {} | {} | {verified:.0} |",
+                shown(part(&pages, 50)),
+                shown(part(&pages, 99)),
+                shown(part(&proofs, 50)),
+                shown(part(&proofs, 99))
+            );
+            sizes.push(pages.iter().sum::<Duration>());
+        }
+        if let [small, large] = sizes.as_slice() {
+            let ratio = large.as_secs_f64() / small.as_secs_f64();
+            println!("| {name} | | ten times the events: a page costs {ratio:.2} times as much | | | | |");
+        }
+    }
+}
+
+fn shown(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
+}
+
+/// The time that so many percent stay within.
+fn part(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+/// A number that looks random, the same in every run.
+fn mixed(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 17
+}
+
+fn id(n: u64) -> String {
+    format!("event-{n:012}")
+}
+
+fn event(n: u64) -> Recorded {
+    let person = mixed(n) % PEOPLE;
+    let actor = Actor {
+        client: Some(format!("client-{}", mixed(n + 1) % CLIENTS)),
+        person: Some(Person {
+            issuer: "https://clinic.example".to_owned(),
+            subject: format!("account-{person}"),
+            fhir_user: Some(format!("Practitioner/dr-{person}")),
+        }),
+        roles: vec!["clinician"],
+        token: Some(format!("token-{}", n / 50)),
+        purpose: None,
+        work: None,
+    };
+    let scene = Scene {
+        address: Some(format!("192.0.2.{}", mixed(n + 2) % ADDRESSES)),
+        server: "https://clinic.example/fhir".to_owned(),
+        request_id: format!("request-{n}"),
+    };
+    let acts =
+        [Act::Read, Act::Read, Act::Search, Act::Read, Act::Create, Act::Update, Act::Read, Act::Search];
+    let act = acts[(mixed(n + 3) % 8) as usize];
+    let patient = format!("pat-{}", mixed(n + 4) % PATIENTS);
+    let mut event = Event::new(act, actor, scene).patient(patient.as_str());
+    match act {
+        Act::Search => event.query = Some(format!("Appointment?patient={patient}")),
+        _ => event.data = vec![format!("Appointment/{}/_history/1", mixed(n + 5) % 1_000_000)],
+    }
+    if mixed(n + 6) % 50 == 0 {
+        event.outcome = Outcome::Denied("Your role does not allow this".to_owned());
+    }
+    let recorded_us = i64::try_from(BEGIN + n * APART).expect("a time");
+    let body = audit_event(&event, &id(n), &recorded_text(recorded_us)).expect("JSON");
+    Recorded { id: id(n), recorded_us, salt: [7; 32], body }
+}
+
+async fn fill(app: &TestApp, from: u64, until: u64) {
+    let begun = Instant::now();
+    let store = &app.library().store;
+    for first in (from..until).step_by(BATCH as usize) {
+        let last = (first + BATCH).min(until);
+        let written = store.write(Intent::Upsert, move |tx| {
+            Box::pin(async move {
+                let events: Vec<Recorded> = (first..last).map(event).collect();
+                audit::event::record(tx, &events).await?;
+                Ok::<_, StoreError>(())
+            })
+        });
+        written.await.expect("events");
+        app.sequence().await;
+    }
+    let rate = (until - from) as f64 / begun.elapsed().as_secs_f64();
+    eprintln!("{} events, {rate:.0} a second", until - from);
+}
+
+/// How long pages of 50 took that officers look at, the shortest first.
+async fn pages(app: &App, events: u64) -> Vec<Duration> {
+    let mut times = Vec::new();
+    for look in 0..LOOKS {
+        let some = mixed(look * 31);
+        let patient = Some(format!("pat-{}", some % PATIENTS));
+        let user = Some(terms::identifier(&format!("account-{}", some % PEOPLE)));
+        let address = Some(format!("192.0.2.{}", some % ADDRESSES));
+        let until = i64::try_from(BEGIN + (events - some % (events / 2)) * APART).expect("a time");
+        let filter = match look % 8 {
+            0 => Filter { patient, ..Filter::default() },
+            1 => Filter { user, until, ..Filter::default() },
+            2 => Filter { user, address, until, ..Filter::default() },
+            3 => Filter { outcome: Some(8), until, ..Filter::default() },
+            4 => Filter { user, outcome: Some(8), until, ..Filter::default() },
+            5 => Filter { address, subtype: Some("update".to_owned()), until, ..Filter::default() },
+            6 => Filter { action: Some("C".to_owned()), user, until, ..Filter::default() },
+            _ => Filter { until, ..Filter::default() },
+        };
+        let begun = Instant::now();
+        let page = browse::page(app, &filter, None, 50).await.expect("a page");
+        times.push(begun.elapsed());
+        // A patient has fewer than fifty events in a short log.
+        assert!(!page.rows.is_empty(), "{filter:?}");
+    }
+    times.sort_unstable();
+    times
+}
+
+/// How long events with their proofs took, the shortest first.
+async fn proofs(app: &App, events: u64) -> Vec<Duration> {
+    let mut times = Vec::new();
+    for look in 0..LOOKS {
+        let wanted = id(mixed(look) % events);
+        let begun = Instant::now();
+        let proven = inclusion::proven(app, &wanted).await.expect("a log").expect("an event");
+        times.push(begun.elapsed());
+        assert!(proven.verdict.place && proven.verdict.content == Some(true), "{:?}", proven.verdict);
+    }
+    times.sort_unstable();
+    times
+}
+
+/// Events that are verified a second.
+async fn verified(app: &App) -> f64 {
+    let keys = vec![auth::audit_signer().verifier().clone()];
+    let begun = Instant::now();
+    let verified = verify::verify(&app.store, keys, None, i64::MAX / 2).await.expect("a log");
+    assert!(verified.report.findings.is_empty(), "{:?}", verified.report);
+    verified.report.events as f64 / begun.elapsed().as_secs_f64()
+}
