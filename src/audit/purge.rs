@@ -168,9 +168,10 @@ impl Gone {
         }
         for range in unlawful {
             let (first, last) = range.into_inner();
-            let text = match first == last {
-                true => format!("event {first} is gone, and no purge event says so (deleted)"),
-                false => format!("events {first} to {last} are gone, and no purge event says so (deleted)"),
+            let text = if first == last {
+                format!("event {first} is gone, and no purge event says so (deleted)")
+            } else {
+                format!("events {first} to {last} are gone, and no purge event says so (deleted)")
             };
             report.found(first, text);
         }
