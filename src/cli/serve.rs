@@ -50,8 +50,7 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
             }
         }
     };
-    let served = http::serve(app.clone(), listener, stopping).await;
+    let served = http::serve(app, listener, stopping).await;
     worker.abort();
-    app.summaries.flush(&app, true).await?;
     Ok(served?)
 }
