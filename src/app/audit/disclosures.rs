@@ -4,6 +4,8 @@
 //! - a disclosure that was reported as one (IHE BALP, PrivacyDisclosure), by this server or another system;
 //! - data that a client which acts for itself read or was sent, and that people for whom another organisation vouches
 //!   read, unless an officer said of that recipient that it does not count;
+//! - files of bulk exports that such a client fetched: of a Group, if the patient was a member of the version that was
+//!   exported; of everybody, always, since those events name nobody;
 //! - what was exported about the patient at the command line: who got it, this system does not know.
 //!
 //! What does not count: what the patient's own house does with it (its staff, their applications, its officers), what
@@ -11,12 +13,14 @@
 
 use crate::app::App;
 use crate::audit::facts::{Agent, Facts};
-use crate::audit::terms;
+use crate::audit::{patients, terms};
+use crate::auth::permit::Permit;
 use crate::clock::Micros;
-use crate::store::StoreError;
-use crate::store::audit::page::{self, List};
+use crate::fhir::registry::resource_type;
+use crate::store::audit::page::{self, List, Place};
 use crate::store::audit::review::{Recipient, recipients};
 use crate::store::oauth::client;
+use crate::store::{StoreError, Tx, resource};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,6 +30,8 @@ const CHUNK: usize = 512;
 const MOST: usize = 100_000;
 /// The most kinds of data that one line names.
 const MOST_KINDS: usize = 20;
+/// DICOM's code of an export.
+const EXPORT: &str = "110106";
 /// v3-ActReason: treatment, payment, operations, and what is below them as far as this system writes it.
 const NOT_ACCOUNTED: [&str; 9] =
     ["TREAT", "ETREAT", "BTG", "CLINTRCH", "HPAYMT", "HOPERAT", "COC", "TREATDS", "PATRQT"];
@@ -95,36 +101,42 @@ pub async fn account(
     let said = recipients(&mut tx).await?.into_iter().map(|one| (one.recipient.clone(), one));
     let mut known = Known { said: said.collect(), clients: HashMap::new() };
     known.clients.extend(client::all(&mut tx).await?.into_iter().map(|client| (client.id, client.name)));
-    let list = List::Word(terms::reference("Patient", patient));
     let mut account = Account::default();
-    let mut series: BTreeMap<(String, String, String), (Disclosure, BTreeSet<String>)> = BTreeMap::new();
-    let mut before = (until, i64::MIN);
-    let mut looked_at = 0;
-    loop {
-        let some = page::walk(&mut tx, &list, &[], from, before, CHUNK).await?;
-        let Some(last) = some.last() else { break };
-        before = (last.recorded_us, last.seq);
-        looked_at += some.len();
-        let times: HashMap<i64, Micros> = some.iter().map(|event| (event.seq, event.recorded_us)).collect();
-        let seqs: Vec<i64> = some.iter().map(|event| event.seq).collect();
-        for event in page::listed(&mut tx, &seqs).await? {
-            let at = times.get(&event.seq).copied().unwrap_or_default();
-            let body: Option<Value> = event.body.and_then(|body| serde_json::from_slice(&body).ok());
-            match body.map(|body| Facts::of(&body)) {
-                None => account.purged += 1,
-                Some(facts) => {
-                    if let Some(one) = known.judge(&facts) {
-                        add(&mut series, one, at, event.id);
+    let mut series = Series::new();
+    let own = List::Word(terms::reference("Patient", patient));
+    let exports = List::Kind(EXPORT.to_owned());
+    for list in [own, exports] {
+        let mut before = (until, i64::MIN);
+        let mut looked_at = 0;
+        loop {
+            let some = told(&mut tx, &list, from, before).await?;
+            let Some(last) = some.last() else { break };
+            before = (last.at, last.seq);
+            looked_at += some.len();
+            let full = some.len() == CHUNK;
+            for event in some {
+                match event.facts {
+                    // Of an export nobody can tell any more whom it was about.
+                    None => account.purged += 1,
+                    Some(facts) if list == List::Kind(EXPORT.to_owned()) => {
+                        if let Some(one) = known.judge_bulk(&mut tx, &facts, patient).await? {
+                            add(&mut series, one, event.at, event.id);
+                        }
+                    }
+                    Some(facts) => {
+                        if let Some(one) = known.judge(&facts) {
+                            add(&mut series, one, event.at, event.id);
+                        }
                     }
                 }
             }
-        }
-        if some.len() < CHUNK {
-            break;
-        }
-        if looked_at >= MOST {
-            account.only_from = Some(before.0);
-            break;
+            if !full {
+                break;
+            }
+            if looked_at >= MOST {
+                account.only_from = account.only_from.max(Some(before.0));
+                break;
+            }
         }
     }
     account.disclosures = series.into_values().map(named).collect();
@@ -132,12 +144,33 @@ pub async fn account(
     Ok(account)
 }
 
-fn add(
-    series: &mut BTreeMap<(String, String, String), (Disclosure, BTreeSet<String>)>,
-    one: One,
-    at: Micros,
+/// An event of a list.
+struct Event {
+    seq: i64,
     id: String,
-) {
+    at: Micros,
+    facts: Option<Facts>,
+}
+
+/// The next events of a list, the newest first.
+async fn told(tx: &mut Tx, list: &List, from: Micros, before: Place) -> Result<Vec<Event>, StoreError> {
+    let some = page::walk(tx, list, &[], from, before, CHUNK).await?;
+    let seqs: Vec<i64> = some.iter().map(|event| event.seq).collect();
+    let mut bodies: HashMap<i64, page::Listed> =
+        page::listed(tx, &seqs).await?.into_iter().map(|event| (event.seq, event)).collect();
+    let event = |indexed: &page::Indexed| {
+        let listed = bodies.remove(&indexed.seq)?;
+        let body: Option<Value> = listed.body.and_then(|body| serde_json::from_slice(&body).ok());
+        let facts = body.map(|body| Facts::of(&body));
+        Some(Event { seq: indexed.seq, id: listed.id, at: indexed.recorded_us, facts })
+    };
+    Ok(some.iter().filter_map(event).collect())
+}
+
+/// Disclosures to one recipient, for one purpose, told by one system; with the kinds of data.
+type Series = BTreeMap<(String, String, String), (Disclosure, BTreeSet<String>)>;
+
+fn add(series: &mut Series, one: One, at: Micros, id: String) {
     let fresh = Disclosure {
         first_us: at,
         last_us: at,
@@ -190,7 +223,7 @@ impl Known {
         if !facts.ours {
             return None;
         }
-        let taken = facts.kind == "110106" || facts.subtype == "notification";
+        let taken = facts.kind == EXPORT || facts.subtype == "notification";
         if taken && facts.agents.iter().all(|agent| agent.name == "Slotwright") {
             return Some(by_hand(facts));
         }
@@ -215,6 +248,26 @@ impl Known {
         })
     }
 
+    /// A file of a bulk export that was fetched, if the patient may be in it.
+    async fn judge_bulk(&self, tx: &mut Tx, facts: &Facts, patient: &str) -> Result<Option<One>, StoreError> {
+        let detail = |name: &str| {
+            let mut details = facts.entities.iter().flat_map(|entity| &entity.details);
+            details.find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        };
+        if facts.patient.is_some() || detail("what") != Some("file") {
+            return Ok(None);
+        }
+        let Some(one) = self.judge(facts) else { return Ok(None) };
+        let group = facts.entities.iter().find_map(|entity| entity.reference.strip_prefix("Group/"));
+        let is_in = match group.and_then(|group| group.split_once("/_history/")) {
+            Some((id, vid)) => is_member(tx, id, vid, patient).await?,
+            None => true,
+        };
+        let file = detail("file").unwrap_or_default();
+        let kind: String = file.chars().take_while(char::is_ascii_alphabetic).collect();
+        Ok(is_in.then(|| One { what: BTreeSet::from([kind]), ..one }))
+    }
+
     /// What was reported as a disclosure.
     fn reported(&self, facts: &Facts) -> One {
         let recipient = facts.destination().cloned().unwrap_or_default();
@@ -232,6 +285,17 @@ impl Known {
             told_by: if facts.ours { String::new() } else { facts.observer.clone() },
         }
     }
+}
+
+/// Whether a version of a Group names the patient; what is not there any more may have.
+async fn is_member(tx: &mut Tx, id: &str, vid: &str, patient: &str) -> Result<bool, StoreError> {
+    let (Some(rtype), Ok(vid)) = (resource_type("Group"), vid.parse()) else { return Ok(true) };
+    let permit = Permit::of_server("accounting of disclosures");
+    let found = resource::version(tx, &permit, rtype, id, vid).await?;
+    let Some(body) = found.and_then(|version| version.body) else { return Ok(true) };
+    let mut members = BTreeSet::new();
+    patients::add(rtype.name, id, &body, &mut members);
+    Ok(members.contains(patient))
 }
 
 /// What was taken at the command line.
@@ -273,7 +337,7 @@ fn kinds(facts: &Facts) -> BTreeSet<String> {
         }
         kinds.extend(Some(entity.name.clone()).filter(|name| !name.is_empty()));
     }
-    if kinds.is_empty() && facts.kind == "110106" {
+    if kinds.is_empty() && facts.kind == EXPORT {
         kinds.insert("AuditEvent".to_owned());
     }
     kinds

@@ -7,6 +7,8 @@ use crate::support::auth::Person;
 use crate::support::clinic::seed;
 use crate::support::{TestApp, both_engines, text};
 use serde_json::{Value, json};
+use slotwright::audit::act::Act;
+use slotwright::audit::event::{Actor, Event, Scene};
 use slotwright::auth::principal::Role;
 
 const REVIEWS: &str = "/console/audit/reviews";
@@ -134,6 +136,26 @@ both_engines! {
         let events = app.audit_events().await;
         let told = events.iter().filter(|event| event.to_string().contains("say who receives data"));
         assert_eq!(told.count(), 2);
+    }
+
+    async fn a_bulk_export_counts_for_whoever_may_be_in_it(app: TestApp) {
+        seed(&app).await;
+        let server = app.library();
+        let actor = Actor { client: Some("warehouse".to_owned()), ..Actor::default() };
+        let scene = Scene { request_id: "r".to_owned(), server: app.base().to_owned(), ..Scene::default() };
+        let event = Event::new(Act::Export, actor, scene).detail("job", "j");
+        let fetched = event.clone().detail("what", "file").detail("file", "Appointment-1.ndjson");
+        for event in [event.detail("what", "kick-off"), fetched] {
+            let recorded = slotwright::app::audit::record(server, &event).unwrap();
+            server.recorder.record(vec![recorded]).await.unwrap();
+        }
+        app.sequence().await;
+        let (mut cora, _) = officer(&app).await;
+        for patient in ["pat-1", "pat-2"] {
+            let csv = cora.get(&format!("/console/audit/disclosures.csv?patient={patient}")).await.is(200);
+            let rows: Vec<&str> = csv.html.lines().filter(|line| line.contains("warehouse")).collect();
+            assert!(rows.len() == 1 && rows[0].contains("\"1\",\"warehouse\",\"\",\"Appointment\""), "{}", csv.html);
+        }
     }
 
     async fn in_spanish_it_says_the_same(app: TestApp) {
