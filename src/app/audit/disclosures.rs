@@ -214,7 +214,9 @@ fn outsider(facts: &Facts) -> Option<(String, &Agent)> {
 
 impl Known {
     fn judge(&self, facts: &Facts) -> Option<One> {
-        if !facts.succeeded() || facts.purposes.iter().chain(agents_purposes(facts)).any(is_not_accounted) {
+        if !facts.succeeded()
+            || facts.purposes.iter().chain(agents_purposes(facts)).any(|code| is_not_accounted(code))
+        {
             return None;
         }
         if facts.subtypes.iter().any(|code| code == "disclose") {
@@ -314,8 +316,8 @@ fn agents_purposes(facts: &Facts) -> impl Iterator<Item = &String> {
     facts.agents.iter().flat_map(|agent| &agent.purposes)
 }
 
-fn is_not_accounted(code: &String) -> bool {
-    NOT_ACCOUNTED.contains(&code.as_str())
+fn is_not_accounted(code: &str) -> bool {
+    NOT_ACCOUNTED.contains(&code)
 }
 
 /// Which kinds of data went: the types that are named or asked for.
