@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use std::fmt::Write as _;
 
 /// The longest text that is kept, in characters.
 const LONGEST: usize = 500;
@@ -45,7 +46,8 @@ pub fn visible(text: &str) -> String {
         if is_invisible(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                shown.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a String can't fail.
+                let _ = write!(shown, "\\u{unit:04x}");
             }
         } else {
             shown.push(c);

@@ -56,7 +56,7 @@ pub fn trace(path: &str) -> Option<Trace> {
         "/oauth/token" => Trace::All(Act::Token),
         "/oauth/revoke" => Trace::All(Act::TokenRevoked),
         "/oauth/introspect" => Trace::All(Act::TokenInspected),
-        "/oauth/register" | "/oauth/launch" => Trace::All(Act::Administration),
+        "/oauth/register" | "/oauth/launch" | "/console/audit/recipients" => Trace::All(Act::Administration),
         "/sign-out" => Trace::Sent(Act::SignOut),
         "/sign-in/with/{provider}" => Trace::All(Act::SignInBegun),
         "/sign-in/callback/{provider}" => Trace::All(Act::SignIn),
@@ -66,13 +66,14 @@ pub fn trace(path: &str) -> Option<Trace> {
         "/apps" | "/account" => Trace::Sent(Act::Administration),
         "/emergency" => Trace::Sent(Act::EmergencyStarted),
         "/emergency/end" => Trace::Sent(Act::EmergencyEnded),
-        "/emergencies" | "/admin/emergencies" | "/admin/emergencies/{id}/review" => Trace::All(Act::Review),
+        "/emergencies"
+        | "/admin/emergencies"
+        | "/admin/emergencies/{id}/review"
+        | "/console/audit/reviews" => Trace::All(Act::Review),
         "/console/audit/export"
         | "/console/audit/reports.csv"
         | "/console/audit/reports.json"
         | "/console/audit/disclosures.csv" => Trace::All(Act::Export),
-        "/console/audit/reviews" => Trace::All(Act::Review),
-        "/console/audit/recipients" => Trace::All(Act::Administration),
         _ if path == "/console/audit" || path.starts_with("/console/audit/") => Trace::All(Act::AuditRead),
         _ if path == "/sign-in" || path.starts_with("/sign-in/") => Trace::Sent(Act::SignIn),
         _ if path.starts_with("/account/") || path.starts_with("/apps/") => Trace::Sent(Act::Administration),

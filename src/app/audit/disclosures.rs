@@ -220,7 +220,7 @@ impl Known {
             return None;
         }
         if facts.subtypes.iter().any(|code| code == "disclose") {
-            return Some(self.reported(facts));
+            return Some(reported(facts));
         }
         if !facts.ours {
             return None;
@@ -269,23 +269,23 @@ impl Known {
         let kind: String = file.chars().take_while(char::is_ascii_alphabetic).collect();
         Ok(is_in.then(|| One { what: BTreeSet::from([kind]), ..one }))
     }
+}
 
-    /// What was reported as a disclosure.
-    fn reported(&self, facts: &Facts) -> One {
-        let recipient = facts.destination().cloned().unwrap_or_default();
-        let names = [&recipient.name, &recipient.id, &recipient.reference];
-        let name = names.into_iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
-        let purposes = facts.purposes.iter().chain(agents_purposes(facts));
-        let purposes: BTreeSet<&String> = purposes.collect();
-        let purposes: Vec<&str> = purposes.into_iter().map(String::as_str).collect();
-        One {
-            key: String::new(),
-            recipient: name,
-            address: recipient.address,
-            what: kinds(facts),
-            purpose: purposes.join(", "),
-            told_by: if facts.ours { String::new() } else { facts.observer.clone() },
-        }
+/// What was reported as a disclosure.
+fn reported(facts: &Facts) -> One {
+    let recipient = facts.destination().cloned().unwrap_or_default();
+    let names = [&recipient.name, &recipient.id, &recipient.reference];
+    let name = names.into_iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
+    let purposes = facts.purposes.iter().chain(agents_purposes(facts));
+    let purposes: BTreeSet<&String> = purposes.collect();
+    let purposes: Vec<&str> = purposes.into_iter().map(String::as_str).collect();
+    One {
+        key: String::new(),
+        recipient: name,
+        address: recipient.address,
+        what: kinds(facts),
+        purpose: purposes.join(", "),
+        told_by: if facts.ours { String::new() } else { facts.observer.clone() },
     }
 }
 

@@ -96,7 +96,7 @@ impl Identity {
             value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let list = |name: &str| resource.get(name).and_then(Value::as_array).into_iter().flatten();
-        let given = list("name").filter_map(|name| name.pointer("/given/0").and_then(Value::as_str)).next();
+        let given = list("name").find_map(|name| name.pointer("/given/0").and_then(Value::as_str));
         let identifiers = list("identifier").map(|one| (text(one, "system"), text(one, "value")));
         Self {
             surnames: list("name").flat_map(|name| surnames(&text(name, "family"))).collect(),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use crate::store::audit::finding::{Finding, Wanted};
 
 /// Events that are taken in by one transaction.
-const BATCH: i64 = 512;
+const BATCH: i64 = 2048;
 /// How long one process reads alone without a sign of life.
 const LEASE: Micros = 30 * 1_000_000;
 

@@ -187,7 +187,7 @@ pub async fn say_of_recipient(app: &App, by: &str, said: &Recipient) -> Result<(
     let (now, by) = (app.clock.now(), by.to_owned());
     let work = app.noting(event, move |tx| {
         let (said, by) = (said.clone(), by.clone());
-        Box::pin(async move { Ok::<_, StoreError>(table::keep(tx, &said, &by, now).await?) })
+        Box::pin(async move { table::keep(tx, &said, &by, now).await })
     });
     Ok(work.await?)
 }

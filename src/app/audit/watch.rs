@@ -185,8 +185,8 @@ impl Watch {
         let all = self.denials.entry(one.who.clone()).or_default();
         // Requests over a limit are summed up: one event stands for so many.
         let details = facts.entities.iter().flat_map(|entity| &entity.details);
-        let sum = details.filter(|(name, _)| name == "count" && facts.subtype == "limited");
-        let weight = sum.filter_map(|(_, count)| count.parse::<i64>().ok()).next().unwrap_or(1).max(1);
+        let mut sum = details.filter(|(name, _)| name == "count" && facts.subtype == "limited");
+        let weight = sum.find_map(|(_, count)| count.parse::<i64>().ok()).unwrap_or(1).max(1);
         all.push_back((at, seq, weight));
         while all.len() > MOST_DENIALS || all.front().is_some_and(|(then, ..)| *then <= at - within) {
             all.pop_front();

@@ -8,6 +8,7 @@ use crate::clock::Micros;
 use crate::store::db::{Arg, Row, Tx, statements};
 use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
+use std::fmt::Write as _;
 
 statements! {
     LEAF_OF = "SELECT seq FROM audit_leaf WHERE id = $1";
@@ -117,11 +118,13 @@ pub fn statement(
     let mut has = String::new();
     for word in words {
         args.push(word.as_str().into());
-        has.push_str(&format!(
+        // Writing to a String can't fail.
+        let _ = write!(
+            has,
             ", CASE WHEN EXISTS (SELECT 1 FROM audit_term t WHERE t.term = ${} AND t.recorded_us = f.recorded_us \
              AND t.seq = f.seq) THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END",
             args.len()
-        ));
+        );
     }
     let text = format!(
         "SELECT f.seq, f.recorded_us, i.type, i.action, i.outcome{has} FROM ({text} LIMIT {limit}) f \

@@ -1,5 +1,6 @@
 //! The log, filtered and read page by page.
 
+use super::event::hex;
 use super::names::{ACTIONS, KINDS, Named, Names, OUTCOMES, SUBTYPES, choices, word};
 use super::period::{self, Moment};
 use super::{Choice, HERE, ROWS, asked, broken, link, looked, officer};
@@ -279,7 +280,7 @@ async fn checkpoint(visit: &Visit) -> Result<Option<Checkpoint>, PageError> {
     Ok(latest.map(|latest| Checkpoint {
         size: latest.size,
         at: Moment::of(latest.at_us),
-        root: latest.root.iter().map(|byte| format!("{byte:02x}")).collect(),
+        root: hex(&latest.root),
         note: latest.note,
     }))
 }
