@@ -18,6 +18,7 @@ mod audit;
 mod client;
 mod keys;
 mod policy;
+mod scim;
 // What leaves no record serves nobody.
 #[cfg(not(feature = "unaudited"))]
 mod serve;
@@ -144,7 +145,7 @@ impl Command {
             Self::Check(settings) => check(settings.load()?).await,
             Self::Audit(command) => command.run().await,
             Self::Client(command) => command.run().await,
-            Self::Key(command) => command.run(),
+            Self::Key(command) => command.run().await,
             Self::Openapi { file, check } => openapi(&file, check),
             Self::User(command) => command.run().await,
             Self::Policy(command) => command.run(),

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 const PROFILES: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
 const ENTITY_TYPES: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType";
 const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
+const ROLE_CLASS: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleClass";
 const CUSTODY: &str = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
 const OBJECTS: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLES: &str = "http://terminology.hl7.org/CodeSystem/object-role";
@@ -221,6 +222,9 @@ fn agents(event: &Event) -> Vec<Agent<'_>> {
     if let Some(person) = &actor.person {
         agents.push(user_agent(event, person, concept(PARTICIPATION, user)));
     }
+    if event.act == Act::ConsentDecision {
+        agents.push(organization_agent(event));
+    }
     agents
 }
 
@@ -258,6 +262,16 @@ fn user_agent<'a>(event: &'a Event, person: &'a Person, kind: Concept<'a>) -> Ag
         ..Named::default()
     };
     requestor(agent(kind, who), event)
+}
+
+/// The organisation of whoever asks (`userorg` of a consent decision): the one that their role was given for, else
+/// whoever runs this server.
+fn organization_agent(event: &Event) -> Agent<'_> {
+    let who = match event.actor.organizations.as_slice() {
+        [only] => Named { reference: Some(format!("Organization/{only}").into()), ..Named::default() },
+        _ => identified(clean::line(&event.scene.server)),
+    };
+    agent(concept(ROLE_CLASS, "PROV"), who)
 }
 
 /// The same as the one who asked, with what they were allowed by: roles, token, and the reason for it.

@@ -115,6 +115,8 @@ pub struct Actor {
     pub person: Option<Person>,
     /// Codes of their roles.
     pub roles: Vec<&'static str>,
+    /// Logical ids of the organisations that roles were given for; none: for all.
+    pub organizations: Vec<String>,
     /// `jti` of the access token.
     pub token: Option<String>,
     /// v3-ActReason: why it was done, such as `BTG`.

@@ -3,10 +3,11 @@
 use super::{BY, Failure, Settings};
 use crate::app::App;
 use crate::app::audit::Caller;
-use crate::app::oauth::clients::{self, Change, Invitation, NewClient};
-use crate::app::oauth::register::described;
+use crate::app::oauth::clients::{self, Change, NewClient};
+use crate::app::oauth::invitations::{self, Invitation};
+use crate::app::oauth::register::{described, keys_reminder};
 use crate::auth::client::{Client, ClientKeys, Proof};
-use crate::clock::Clock;
+use crate::clock::{Clock, instant_text};
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -71,6 +72,18 @@ pub(super) enum ClientCommand {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Every initial access token that can still be used, one a line
+    Invitations(Settings),
+    /// Withdraw an initial access token
+    Uninvite {
+        /// Its id, as `client invitations` prints it
+        id: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Long-lived tokens for SCIM, for identity providers that can't fetch tokens themselves
+    #[command(subcommand)]
+    ScimToken(super::scim::ScimTokenCommand),
 }
 
 /// How an application is registered.
@@ -169,6 +182,7 @@ impl ClientCommand {
             Self::Add(add) => add.run().await,
             Self::List(settings) => {
                 let app = open(&settings).await?;
+                app.note(app.administration("list clients", "")).await?;
                 for client in clients::all(&app).await? {
                     println!("{}", line(&client));
                 }
@@ -177,6 +191,7 @@ impl ClientCommand {
             Self::Show { id, settings } => {
                 let app = open(&settings).await?;
                 let client = clients::find(&app, &id).await?.ok_or_else(|| unknown(&id))?;
+                app.note(app.administration("show a client", &id)).await?;
                 println!("{:#}", Value::Object(described(&client)));
                 Ok(())
             }
@@ -195,10 +210,31 @@ impl ClientCommand {
                 let app = open(&settings).await?;
                 let lifetime = Duration::from_secs(u64::from(hours) * 3600);
                 let invitation = Invitation { scope, system };
-                let made = clients::invite(&app, invitation, uses, lifetime, BY).await;
-                println!("{}", made.map_err(|error| error.description)?.expose_secret());
+                let made = invitations::invite(&app, invitation, uses, lifetime, BY).await;
+                let (_, token) = made.map_err(|error| error.description)?;
+                println!("{}", token.expose_secret());
                 Ok(())
             }
+            Self::Invitations(settings) => {
+                let app = open(&settings).await?;
+                app.note(app.administration("list invitations", "")).await?;
+                for open in invitations::open(&app).await? {
+                    let Invitation { scope, system } = &open.invitation;
+                    let kind = if *system { "system" } else { "people" };
+                    let (made, until) = (instant_text(open.made_us), instant_text(open.expires_us));
+                    let (id, uses, by) = (&open.id, open.uses_left, &open.made_by);
+                    println!("{id}  {uses} left  {kind}  made {made} by {by}  until {until}  {scope}");
+                }
+                Ok(())
+            }
+            Self::Uninvite { id, settings } => {
+                let app = open(&settings).await?;
+                if invitations::withdraw(&app, &id).await? {
+                    return Ok(());
+                }
+                Err(format!("there is no invitation {id} that can still be used").into())
+            }
+            Self::ScimToken(command) => command.run().await,
         }
     }
 }
@@ -230,6 +266,7 @@ impl Add {
         if let Some(secret) = secret {
             println!("client_secret: {}", secret.expose_secret());
         }
+        remind(&client);
         Ok(())
     }
 }
@@ -252,7 +289,15 @@ impl Changed {
         };
         let changed = clients::change(&app, &self.id, change, BY).await.map_err(|error| error.description)?;
         println!("{:#}", Value::Object(described(&changed)));
+        remind(&changed);
         Ok(())
+    }
+}
+
+/// Says what whoever registered keys directly must not forget.
+fn remind(client: &Client) {
+    if let Some(reminder) = keys_reminder(client) {
+        eprintln!("{reminder}");
     }
 }
 
@@ -265,7 +310,7 @@ fn keys(file: Option<&Path>, url: Option<String>) -> Result<Option<ClientKeys>, 
     Ok(Some(ClientKeys::Set(set)))
 }
 
-async fn open(settings: &Settings) -> Result<App, Failure> {
+pub(super) async fn open(settings: &Settings) -> Result<App, Failure> {
     let app = App::start(Arc::new(settings.load()?), Clock::system()).await?;
     Ok(app.called_by(Caller::of_work(BY)))
 }

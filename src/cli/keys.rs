@@ -1,9 +1,12 @@
 //! `slotwright key`: the keys that sign tokens.
 
-use super::{Failure, Settings};
+use super::{BY, Failure, Settings};
+use crate::app::App;
+use crate::app::audit::Caller;
 use crate::app::oauth::keys;
 use crate::clock::{Clock, instant_text};
 use clap::Subcommand;
+use std::sync::Arc;
 
 /// What to do with the keys.
 #[derive(Debug, Subcommand)]
@@ -28,12 +31,27 @@ pub(super) enum KeyCommand {
 }
 
 impl KeyCommand {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        let now = Clock::system().now();
+    fn settings(&self) -> &Settings {
         match self {
-            Self::List(settings) => {
-                let dir = settings.load()?.auth.keys;
-                for key in keys::list(&dir, now)? {
+            Self::List(settings) | Self::New { settings, .. } | Self::Retire { settings, .. } => settings,
+        }
+    }
+
+    /// Carries it out, and puts it on the record: without a database nothing is done.
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let app = App::start(Arc::new(self.settings().load()?), Clock::system()).await?;
+        let app = app.called_by(Caller::of_work(BY));
+        let done = self.carry_out(&app).await;
+        app.store.close().await;
+        done
+    }
+
+    async fn carry_out(self, app: &App) -> Result<(), Failure> {
+        let (auth, now) = (&app.config.auth, app.clock.now());
+        match self {
+            Self::List(_) => {
+                app.note(app.administration("list the signing keys", "")).await?;
+                for key in keys::list(&auth.keys, now)? {
                     let from = instant_text(key.activates_us);
                     let state = match key.signs {
                         true => "signs",
@@ -43,13 +61,14 @@ impl KeyCommand {
                     println!("{}  from {from}  {state}", key.kid);
                 }
             }
-            Self::New { now: at_once, settings } => {
-                let auth = settings.load()?.auth;
-                let made = keys::make_next(&auth, at_once, now, super::BY)?;
+            Self::New { now: at_once, .. } => {
+                let made = keys::make_next(auth, at_once, now, BY)?;
+                app.note(app.administration("make a signing key", &made.kid)).await?;
                 println!("{} signs from {} on.", made.path.display(), instant_text(made.activates_us));
             }
-            Self::Retire { kid, settings } => {
-                let path = keys::retire(&settings.load()?.auth.keys, &kid, now, super::BY)?;
+            Self::Retire { kid, .. } => {
+                let path = keys::retire(&auth.keys, &kid, now, BY)?;
+                app.note(app.administration("retire a signing key", &kid)).await?;
                 println!("{}", path.display());
             }
         }

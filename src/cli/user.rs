@@ -157,7 +157,10 @@ impl UserCommand {
                 println!("{}  {}", account.id, account.username);
                 tell(told);
             }
-            Self::List { .. } => list(app).await?,
+            Self::List { .. } => {
+                app.note(app.administration("list accounts", "")).await?;
+                list(app).await?;
+            }
             Self::Role { account, add, remove, .. } => {
                 let (account, _) = account::get(app, &account).await?;
                 for role in add {
@@ -187,6 +190,7 @@ impl UserCommand {
                 account::enable(app, &account.id).await?;
             }
             Self::Review { format, .. } => {
+                app.note(app.administration("review who has which role", "")).await?;
                 let rows = account::review(app).await?;
                 match format {
                     Format::Csv => print!("{}", account::csv(&rows)),

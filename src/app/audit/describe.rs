@@ -14,7 +14,7 @@ use crate::fhir::interaction::{Interaction, Target};
 use crate::fhir::outcome::Error;
 use crate::fhir::registry::ResourceType;
 use crate::store::{Tx, audit};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most patients named by one search that get an event of their own, so that a long list does not become many
 /// thousand events; the search itself is on the record in any case.
@@ -208,6 +208,7 @@ pub fn actor(principal: &Principal, base: &str) -> Actor {
         client: principal.client.clone().or(anyone),
         person,
         roles: principal.roles.iter().map(|grant| grant.role.code()).collect(),
+        organizations: principal.roles.iter().filter_map(|grant| grant.organization.clone()).collect(),
         token: principal.token.clone(),
         purpose: principal.emergency.as_ref().map(|emergency| emergency.purpose.code().to_owned()),
         work,
@@ -272,6 +273,33 @@ pub fn concluded(
         events.push(record(app, &decision)?);
     }
     Ok(events)
+}
+
+/// Puts on the record what consents decided about the entries of a transaction, as about requests of their own;
+/// `seen` are the patients whose data each read, by the entry's place in `asked`.
+///
+/// # Errors
+/// 503 when it can't be.
+pub async fn decided(
+    app: &App,
+    ctx: &Context,
+    asked: &[Asked],
+    outcome: &Result<Answer, Error>,
+    seen: &BTreeMap<usize, BTreeSet<String>>,
+) -> Result<(), Error> {
+    let mut events = Vec::new();
+    for (position, one) in asked.iter().enumerate() {
+        let mut whose = one.named.clone();
+        whose.extend(ctx.access.principal().patient.clone());
+        whose.extend(seen.get(&position).into_iter().flatten().cloned());
+        for decision in decisions(ctx, one, outcome, &whose) {
+            events.push(record(app, &decision)?);
+        }
+    }
+    if events.is_empty() {
+        return Ok(());
+    }
+    app.recorder.record(events).await
 }
 
 /// Acts whose answers hold many resources that nobody looked at one by one.

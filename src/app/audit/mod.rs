@@ -29,7 +29,7 @@ mod watch;
 mod witness;
 
 pub use caller::Caller;
-pub use describe::{Asked, actor, conclude, concluded, refused, scene, written};
+pub use describe::{Asked, actor, conclude, concluded, decided, refused, scene, written};
 pub use recorder::Recorder;
 pub use reports::Follower;
 pub use sequencer::Sequencer;

@@ -6,7 +6,7 @@
 use super::{Mode, Shape, answer};
 use crate::app::authorize::authorize;
 use crate::app::write::{self, Work};
-use crate::app::{Answer, App, Body, Context, booking, history, idempotent, read, search};
+use crate::app::{Answer, App, Body, Context, audit, booking, history, idempotent, read, search};
 use crate::auth::Denied;
 use crate::auth::scope::Right;
 use crate::fhir::bundle::{
@@ -47,6 +47,25 @@ pub(super) async fn process(
     entries: Vec<Entry>,
     key: Option<idempotent::Key>,
 ) -> Result<Answer, Error> {
+    let asked: Vec<audit::Asked> = entries.iter().map(|entry| audit::Asked::of(&entry.interaction)).collect();
+    let done = all_or_nothing(app, ctx, entries, key).await;
+    let (outcome, seen) = match done {
+        Ok((answer, seen)) => (Ok(answer), seen),
+        Err(error) => (Err(error), Seen::new()),
+    };
+    audit::decided(app, ctx, &asked, &outcome, &seen).await?;
+    outcome
+}
+
+/// The patients whose data each entry read, by the entry's position.
+type Seen = BTreeMap<usize, BTreeSet<String>>;
+
+async fn all_or_nothing(
+    app: &App,
+    ctx: &Context,
+    entries: Vec<Entry>,
+    key: Option<idempotent::Key>,
+) -> Result<(Answer, Seen), Error> {
     for entry in &entries {
         let denied = |denied: Denied| in_entry(denied.into(), entry.index, false);
         if entry.interaction.rtype().is_some_and(ResourceType::is_logged) {
@@ -70,12 +89,12 @@ pub(super) async fn process(
                 let mut work = Work::begin(&app, ctx);
                 work.sole_booking &= plan.books_at_most_once();
                 if let Some(answer) = idempotent::recall(tx, key.as_ref(), work.now).await? {
-                    return Ok(answer);
+                    return Ok((answer, Seen::new()));
                 }
-                let responses = Run { app: &app, ctx, plan }.carry_out(tx, work).await?;
+                let (responses, seen) = Run { app: &app, ctx, plan }.carry_out(tx, work).await?;
                 let answer = answer(Mode::Transaction, &responses);
                 idempotent::keep(tx, key.as_ref(), &answer).await?;
-                Ok(answer)
+                Ok((answer, seen))
             })
         })
         .await
@@ -222,8 +241,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn carry_out(&self, tx: &mut Tx, mut work: Work) -> Result<Vec<Response>, Error> {
-        let mut responses = BTreeMap::new();
+    async fn carry_out(&self, tx: &mut Tx, mut work: Work) -> Result<(Vec<Response>, Seen), Error> {
+        let (mut responses, mut seen) = (BTreeMap::new(), Seen::new());
         self.write(tx, &mut work, Phase::Delete, &Rewrite::default(), &mut responses).await?;
         let rewrite = self.resolve(tx).await?;
         self.write(tx, &mut work, Phase::Create, &rewrite, &mut responses).await?;
@@ -233,9 +252,10 @@ impl Run<'_> {
         for (position, planned) in self.entries(Phase::Read) {
             let answer = self.read(tx, &planned.entry.interaction).await;
             let answer = answer.map_err(|error| in_entry(error, planned.entry.index, false))?;
+            seen.insert(position, answer.patients.clone());
             responses.insert(position, planned.shape.respond(self.ctx, answer));
         }
-        Ok(responses.into_values().collect())
+        Ok((responses.into_values().collect(), seen))
     }
 
     fn entries(&self, of: Phase) -> impl Iterator<Item = (usize, &Planned)> {

@@ -8,22 +8,15 @@ use crate::auth::{assertion, secret};
 use crate::clock::Micros;
 use crate::store::oauth::client;
 use crate::store::oauth::grant;
-use crate::store::oauth::invitation;
 use crate::store::{Intent, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::store::oauth::invitation::Invitation;
-
 /// The longest name of a client.
 const LONGEST_NAME: usize = 200;
 /// Most redirect URIs of a client.
 const MOST_URIS: usize = 20;
-/// Most applications of one invitation.
-const MOST_USES: i64 = 1000;
-/// How long an invitation may be good: a year.
-const LONGEST_INVITATION: Duration = Duration::from_hours(24 * 365);
 /// Refusal of an id that somebody has.
 pub const TAKEN: &str = "this client_id is taken";
 
@@ -150,7 +143,7 @@ fn check(app: &App, client: &Client) -> Result<(), OAuthError> {
     check_keys(app, client.proof, client.keys.as_ref())
 }
 
-fn invalid(field: &'static str, told: &'static str) -> OAuthError {
+pub(super) fn invalid(field: &'static str, told: &'static str) -> OAuthError {
     OAuthError::new(Code::InvalidClientMetadata, told).about(field)
 }
 
@@ -179,7 +172,7 @@ fn check_keys(app: &App, proof: Proof, keys: Option<&ClientKeys>) -> Result<(), 
     told.map_or(Ok(()), |told| Err(invalid(field, told)))
 }
 
-fn drawn(app: &App) -> Result<SecretString, OAuthError> {
+pub(super) fn drawn(app: &App) -> Result<SecretString, OAuthError> {
     let bytes = app.clock.random_bytes::<32>().map_err(|error| OAuthError::internal(error.to_string()))?;
     Ok(secret::written(&bytes).into())
 }
@@ -351,41 +344,4 @@ pub async fn renew_secret(
     });
     added.await?;
     Ok(secret)
-}
-
-/// Makes an initial access token (RFC 7591 §3), which is told this once.
-///
-/// # Errors
-/// When the scopes are none of ours, or uses or lifetime are out of bounds.
-pub async fn invite(
-    app: &App,
-    invitation: Invitation,
-    uses: i64,
-    lifetime: Duration,
-    by: &str,
-) -> Result<SecretString, OAuthError> {
-    if Scopes::parse(&invitation.scope).is_empty() {
-        return Err(invalid("scope", "an invitation has scopes"));
-    }
-    if !(1..=MOST_USES).contains(&uses) {
-        return Err(invalid("uses", "an invitation is good for 1 to 1000 applications"));
-    }
-    if lifetime.is_zero() || lifetime > LONGEST_INVITATION {
-        return Err(invalid("hours", "an invitation is good for 1 to 8760 hours"));
-    }
-    let token = drawn(app)?;
-    let now = app.clock.now();
-    let until = now.saturating_add(Micros::try_from(lifetime.as_micros()).unwrap_or(Micros::MAX));
-    let hash = secret::fingerprint(token.expose_secret());
-    let scope = invitation.scope.clone();
-    let shared = Arc::new((hash, invitation, by.to_owned()));
-    let kept = app.noting(app.administration("make an invitation", "").detail("scope", &scope), move |tx| {
-        let shared = Arc::clone(&shared);
-        Box::pin(async move {
-            let (hash, invitation, by) = shared.as_ref();
-            invitation::insert(tx, hash, invitation, uses, by, now, until).await
-        })
-    });
-    kept.await?;
-    Ok(token)
 }

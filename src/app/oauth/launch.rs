@@ -1,13 +1,16 @@
 //! Launch contexts that an EHR makes (SMART "EHR Launch"): for one application, once, for five minutes.
 
 use crate::app::App;
+use crate::auth::Permit;
 use crate::auth::client::Client;
 use crate::auth::error::{Code, OAuthError};
 use crate::auth::launch::Launch;
 use crate::auth::secret;
 use crate::clock::Micros;
-use crate::store::account;
+use crate::fhir::extract::{Target, target};
+use crate::fhir::registry::resource_type;
 use crate::store::oauth::{client, request};
+use crate::store::{Tx, account, resource};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -49,11 +52,37 @@ impl Wanted {
     }
 }
 
+/// Insists that patient and encounter of a context are resources of this server, and the encounter the patient's.
+async fn belongs_together(tx: &mut Tx, context: &Launch) -> Result<(), OAuthError> {
+    // Which of it is wrong is nobody's business.
+    let wrong = || invalid("patient and encounter must be here, and the encounter the patient's");
+    if let Some(id) = &context.patient {
+        current(tx, "Patient", id).await?.ok_or_else(wrong)?;
+    }
+    let Some(id) = &context.encounter else { return Ok(()) };
+    let encounter = current(tx, "Encounter", id).await?.ok_or_else(wrong)?;
+    let Some(patient) = &context.patient else { return Ok(()) };
+    let subject = encounter.pointer("/subject/reference").and_then(Value::as_str).unwrap_or_default();
+    match target(subject) {
+        Some(Target::Local("Patient", id)) if id == patient => Ok(()),
+        _ => Err(wrong()),
+    }
+}
+
+/// The current version of a resource, unless it was deleted.
+async fn current(tx: &mut Tx, rtype: &str, id: &str) -> Result<Option<Value>, OAuthError> {
+    let Some(rtype) = resource_type(rtype) else { return Ok(None) };
+    let permit = Permit::of_server("the context of a launch");
+    let found = resource::find(tx, &permit, rtype, id).await?.filter(|stored| !stored.deleted);
+    let parsed = found.map(|stored| serde_json::from_slice(&stored.body));
+    parsed.transpose().map_err(|error| OAuthError::internal(error.to_string()))
+}
+
 /// Makes a launch for the FHIR base `base` in the name of `by`: the launch value, how long it is good, and the URL to
 /// open if the application registered one.
 ///
 /// # Errors
-/// `invalid_request` when the application or the person is not known.
+/// `invalid_request` when the application or the person is not known, or the context is not one of this server.
 pub async fn make(
     app: &App,
     base: &str,
@@ -71,6 +100,7 @@ pub async fn make(
             Some(found.ok_or_else(|| invalid("the person is not known"))?.id)
         }
     };
+    belongs_together(&mut tx, &wanted.context).await?;
     drop(tx);
     let drawn = app.clock.random_bytes::<32>().map_err(|error| OAuthError::internal(error.to_string()))?;
     let value = secret::written(&drawn);

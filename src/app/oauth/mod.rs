@@ -8,6 +8,7 @@ pub mod clients;
 pub mod discovery;
 mod exchange;
 pub mod introspect;
+pub mod invitations;
 pub mod keys;
 pub mod launch;
 pub mod pending;

@@ -78,6 +78,9 @@ pub async fn register(app: &App, initial: &str, body: Value) -> Result<Map<Strin
     app.caller.noted();
     let mut answer = described(&client);
     answer.insert("client_id_issued_at".to_owned(), (now / 1_000_000).into());
+    if let Some(reminder) = keys_reminder(&client) {
+        answer.insert("jwks_reminder".to_owned(), reminder.into());
+    }
     if let Some(secret) = secret {
         answer.insert("client_secret".to_owned(), secret.expose_secret().into());
         answer.insert("client_secret_expires_at".to_owned(), 0.into());
@@ -127,6 +130,13 @@ fn wanted(metadata: Metadata) -> Result<NewClient, OAuthError> {
         may_launch: false,
         may_provision: false,
     })
+}
+
+/// What whoever registers a key set directly is reminded of (SMART "Registering a client"); none for other clients.
+pub fn keys_reminder(client: &Client) -> Option<&'static str> {
+    matches!(client.keys, Some(ClientKeys::Set(_))).then_some(
+        "The key set is kept as it was sent: send the new one whenever your keys change, or register a jwks_uri.",
+    )
 }
 
 /// How a client is registered, in the words of RFC 7591.

@@ -13,6 +13,7 @@ mod group;
 mod list;
 mod patch;
 mod path;
+pub mod token;
 mod user;
 
 pub use attributes::Type;
@@ -21,6 +22,7 @@ pub use list::{MOST, Page, Query, search};
 
 use crate::app::App;
 use crate::app::oauth::introspect::permitted;
+use crate::auth::client::Client;
 use crate::auth::error::Code;
 use crate::auth::secret::fingerprint;
 use serde_json::{Map, Value};
@@ -41,6 +43,11 @@ pub struct Source {
 pub async fn source(app: &App, bases: &[String], bearer: Option<&str>) -> Result<Source, Error> {
     let unauthorized = |told: &str| Error::new(Kind::Unauthorized, told);
     let bearer = bearer.ok_or_else(|| unauthorized("An access token is needed: Authorization: Bearer …"))?;
+    if token::is_one(bearer) {
+        let client =
+            token::bearer(app, bearer).await?.ok_or_else(|| unauthorized("The token is not valid"))?;
+        return of_client(app, &client);
+    }
     let found = permitted(app, bases, bearer, |client| client.may_provision).await;
     let client = found.map_err(|error| match error.code {
         Code::InvalidToken => unauthorized("The access token is not valid"),
@@ -48,6 +55,13 @@ pub async fn source(app: &App, bases: &[String], bearer: Option<&str>) -> Result
         Code::TemporarilyUnavailable => Error::new(Kind::Unavailable, "Please try again"),
         _ => Error::internal(error.to_string()),
     })?;
+    of_client(app, &client)
+}
+
+fn of_client(app: &App, client: &Client) -> Result<Source, Error> {
+    if !client.may_provision {
+        return Err(Error::new(Kind::Forbidden, "The client may not keep accounts"));
+    }
     let administers = app.config.auth.provision_administrators;
     Ok(Source { by: format!("scim:{}", client.id), administers })
 }

@@ -1,8 +1,8 @@
-//! `/admin/clients`, `/admin/invitations`: registered applications, in the words of RFC 7591.
+//! `/admin/clients`: registered applications, in the words of RFC 7591.
 
 use super::{AdminError, allowed, answer, present, sent};
 use crate::app::oauth::clients::{self, Change, NewClient};
-use crate::app::oauth::register::described;
+use crate::app::oauth::register::{described, keys_reminder};
 use crate::auth::client::{Client, ClientKeys, Proof};
 use crate::auth::rule::{Act, Area};
 use crate::http::pages::visit::Visit;
@@ -54,13 +54,6 @@ pub(super) const ROUTES: &[RouteInfo] = &[
         summary: "Switch an application on again",
         handler: || post(enable),
     },
-    RouteInfo {
-        methods: &["POST"],
-        path: "/admin/invitations",
-        is_fhir: false,
-        summary: "Make an initial access token, by which others register applications",
-        handler: || post(invite),
-    },
 ];
 
 fn administered(client: &Client) -> Value {
@@ -71,6 +64,9 @@ fn administered(client: &Client) -> Value {
     put("may_launch", client.may_launch);
     put("may_provision", client.may_provision);
     put("disabled", client.disabled);
+    if let Some(reminder) = keys_reminder(client) {
+        out.insert("jwks_reminder".to_owned(), reminder.into());
+    }
     Value::Object(out)
 }
 
@@ -267,41 +263,4 @@ async fn switch(http: &Shared, visit: &Visit, on: bool) -> Result<Response, Admi
     // False as well when it was so already, which is no error here; `one` knows which it is.
     clients::switch(&http.app, &id, on, &by).await.map_err(AdminError::broken)?;
     one(http, &id).await
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Invited {
-    scope: String,
-    #[serde(default)]
-    system: bool,
-    #[serde(default = "once")]
-    uses: i64,
-    #[serde(default = "a_day")]
-    hours: u32,
-}
-
-fn once() -> i64 {
-    1
-}
-
-fn a_day() -> u32 {
-    24
-}
-
-/// `POST /admin/invitations`
-async fn invite(State(http): State<Shared>, request: Request) -> Response {
-    let http = http.during(request.extensions());
-    let (visit, body) = Visit::bare(http.clone(), request);
-    present(invited(&http, &visit, body).await)
-}
-
-async fn invited(http: &Shared, visit: &Visit, body: Body) -> Result<Response, AdminError> {
-    let by = allowed(http, visit, Act::Create, Area::Clients).await?.account.id;
-    let Invited { scope, system, uses, hours } = sent(visit, body).await?;
-    let lifetime = Duration::from_secs(u64::from(hours) * 3600);
-    let invitation = clients::Invitation { scope, system };
-    let token = clients::invite(&http.app, invitation, uses, lifetime, &by).await?;
-    let told = json!({ "initial_access_token": token.expose_secret(), "uses": uses, "hours": hours });
-    Ok(answer(StatusCode::CREATED, &told))
 }

@@ -7,7 +7,9 @@
 mod accounts;
 mod clients;
 mod emergencies;
+mod invitations;
 mod keys;
+mod scim_tokens;
 
 use super::edge::{Arrival, Label};
 use super::pages::visit::{Cookie, Visit};
@@ -27,7 +29,15 @@ const LARGEST: usize = 64 * 1024;
 
 /// Every route of the administrator API.
 pub(super) fn routes() -> Vec<RouteInfo> {
-    [accounts::ROUTES, clients::ROUTES, emergencies::ROUTES, keys::ROUTES].concat()
+    [
+        accounts::ROUTES,
+        clients::ROUTES,
+        emergencies::ROUTES,
+        invitations::ROUTES,
+        keys::ROUTES,
+        scim_tokens::ROUTES,
+    ]
+    .concat()
 }
 
 /// Why the API refuses.

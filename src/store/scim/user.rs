@@ -19,6 +19,7 @@ statements! {
         disabled_by = $2, former_username = username, username = 'deleted:' || id, external_id = NULL, \
         password_hash = NULL, totp_secret = NULL, totp_since_us = NULL WHERE id = $3 AND deleted_us IS NULL";
     DELETE_ROLES = "DELETE FROM role_grant WHERE account = $1";
+    DELETE_IDENTITIES = "DELETE FROM upstream_identity WHERE account = $1";
     DELETE_PASSKEYS = "DELETE FROM passkey WHERE account = $1";
     IS_ADMINISTRATOR = "SELECT role FROM role_grant WHERE account = $1 AND role = 'administrator' LIMIT 1";
 }
@@ -168,6 +169,8 @@ pub async fn delete(tx: &mut Tx, id: &str, by: &str, now: Micros) -> Result<bool
     }
     tx.execute(DELETE_ROLES, args![id]).await?;
     tx.execute(DELETE_PASSKEYS, args![id]).await?;
+    // Whoever a provider calls the same may come again, as somebody new.
+    tx.execute(DELETE_IDENTITIES, args![id]).await?;
     Ok(true)
 }
 

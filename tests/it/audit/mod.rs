@@ -3,6 +3,8 @@
 mod acts;
 mod attacks;
 mod checkpoint;
+mod commands;
+mod consents;
 mod console;
 mod console_files;
 mod console_marks;

@@ -3,7 +3,7 @@
 use super::backend::{ask, rs384, sound};
 use super::flow::{Led, approved, asking, authorize, backend, exchanged, public, registered, with};
 use super::signer::Signer;
-use crate::support::{FixedApp, Reply, TestApp, both_engines};
+use crate::support::{FixedApp, Reply, TestApp, both_engines, clinic};
 use reqwest::Method;
 use serde_json::{Value, json};
 use slotwright::app::oauth::clients::NewClient;
@@ -19,6 +19,13 @@ async fn ehr(app: &TestApp, assertion_claims: Value) -> String {
     registered(app, NewClient { may_launch: true, ..backend("ehr", "system/Slot.rs", keys) }).await;
     registered(app, public("app")).await;
     registered(app, public("other")).await;
+    for id in ["p1", "p2"] {
+        app.store(&clinic::patient_resource(id)).await;
+        app.store(&json!({ "resourceType": "Encounter", "id": id.replace('p', "e"), "status": "in-progress",
+            "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB" },
+            "subject": { "reference": format!("Patient/{id}") } }))
+            .await;
+    }
     app.account("ann", &["clinician"], Some("Practitioner/a")).await;
     app.account("bob", &["clinician"], Some("Practitioner/b")).await;
     let reply = ask(app, &signer.sign(&rs384("k1"), &assertion_claims), "system/Slot.rs").await.is(200);
@@ -109,6 +116,10 @@ both_engines! {
             json!({"client_id": "ehr"}),
             json!({"client_id": "app", "username": "nobody"}),
             json!({"client_id": "app", "patient": "../x"}),
+            json!({"client_id": "app", "patient": "nobody"}),
+            json!({"client_id": "app", "encounter": "none"}),
+            json!({"client_id": "app", "patient": "p1", "encounter": "none"}),
+            json!({"client_id": "app", "patient": "p1", "encounter": "e2"}),
             json!({"client_id": "app", "patient": 7}),
             json!({"client_id": "app", "colour": "red"}),
             json!({"client_id": "app", "fhirContext": [{"reference": "Patient/p1"}]}),
@@ -118,5 +129,10 @@ both_engines! {
         ] {
             assert_eq!(launch(&app, &ehr, &bad).await.is(400).text("/error"), "invalid_request", "{bad}");
         }
+        app.delete("Encounter/e1").await.is(204);
+        let gone = json!({"client_id": "app", "patient": "p1", "encounter": "e1"});
+        let gone = launch(&app, &ehr, &gone).await.is(400);
+        let never = json!({"client_id": "app", "patient": "p1", "encounter": "e9"});
+        assert_eq!(gone.body, launch(&app, &ehr, &never).await.body, "nothing is told of what was there");
     }
 }

@@ -7,14 +7,16 @@ use crate::support::{Database, Engine, Reply, TestApp, block_on, both_engines, s
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use slotwright::app::oauth::clients;
+use slotwright::app::oauth::invitations;
 use slotwright::store::oauth::invitation::Invitation;
 use std::time::Duration;
 
 async fn invitation(app: &TestApp, scope: &str, system: bool, uses: i64) -> String {
     let invitation = Invitation { scope: scope.to_owned(), system };
-    let token =
-        clients::invite(app.library(), invitation, uses, Duration::from_hours(1), "a test").await.unwrap();
+    let token = invitations::invite(app.library(), invitation, uses, Duration::from_hours(1), "a test")
+        .await
+        .unwrap()
+        .1;
     format!("Bearer {}", token.expose_secret())
 }
 
@@ -72,6 +74,7 @@ both_engines! {
         let made = register(&app, &invited, &body).await.is(201);
         assert_eq!(made.text("/scope"), "system/Slot.rs");
         let id = made.text("/client_id");
+        assert!(made.text("/jwks_reminder").contains("whenever your keys change"), "{}", made.json);
         let _ = ask(&app, &signer.sign(&rs384("k1"), &sound(&app, id)), "system/Slot.rs").await.is(200);
     }
 

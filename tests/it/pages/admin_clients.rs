@@ -159,6 +159,18 @@ both_engines! {
         let (status, made) = ada.json(Method::POST, INVITATIONS, &json!({ "scope": "patient/Slot.rs" })).await;
         assert_eq!(status, 201, "{made}");
         let bearer = format!("Bearer {}", made["initial_access_token"].as_str().unwrap());
+        // Another one is listed, and withdrawn before anybody uses it.
+        let (_, other) = ada.json(Method::POST, INVITATIONS, &json!({ "scope": "patient/Slot.rs", "uses": 3 })).await;
+        let listed = ada.get(INVITATIONS).await.is(200);
+        assert!(listed.says(other["id"].as_str().unwrap()) && listed.says("\"uses\":3"), "{}", listed.html);
+        assert!(!listed.says(other["initial_access_token"].as_str().unwrap()));
+        let revoke = format!("{INVITATIONS}/{}/revoke", other["id"].as_str().unwrap());
+        assert_eq!(ada.json(Method::POST, &revoke, &json!({})).await.0, 200);
+        assert_eq!(ada.json(Method::POST, &revoke, &json!({})).await.0, 404);
+        let withdrawn = format!("Bearer {}", other["initial_access_token"].as_str().unwrap());
+        let url = format!("{}/oauth/register", app.root());
+        let request = app.anonymous().request(Method::POST, &url).header("authorization", &withdrawn);
+        request.bytes("application/json", b"{}".to_vec()).send().await.is(401);
         let body = json!({
             "client_name": "New", "token_endpoint_auth_method": "none", "scope": "patient/Slot.rs",
             "redirect_uris": ["https://new.example/cb"],
@@ -177,6 +189,9 @@ both_engines! {
             (Method::POST, format!("{CLIENTS}/backend/disable"), json!({})),
             (Method::POST, format!("{CLIENTS}/backend/enable"), json!({})),
             (Method::POST, INVITATIONS.to_owned(), json!({ "scope": "patient/Slot.rs" })),
+            (Method::POST, format!("{INVITATIONS}/x/revoke"), json!({})),
+            (Method::POST, format!("{CLIENTS}/backend/scim-tokens"), json!({})),
+            (Method::POST, "/admin/scim-tokens/x/revoke".to_owned(), json!({})),
             (Method::POST, KEYS.to_owned(), json!({})),
             (Method::POST, format!("{KEYS}/x/retire"), json!({})),
         ];

@@ -4,6 +4,7 @@
 mod groups;
 mod lists;
 mod shapes;
+mod tokens;
 mod users;
 
 use crate::support::auth::{signed, system_claims, system_client};
