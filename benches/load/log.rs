@@ -87,6 +87,7 @@ fn event(n: u64) -> Recorded {
             fhir_user: Some(format!("Practitioner/dr-{person}")),
         }),
         roles: vec!["clinician"],
+        organizations: Vec::new(),
         token: Some(format!("token-{}", n / 50)),
         purpose: None,
         work: None,

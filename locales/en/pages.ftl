@@ -81,3 +81,9 @@ language = Language
 language-of-pages = Language of these pages
 language-of-browser = As my browser says
 language-name = English
+
+# Refusals that need no visit.
+too-many = Too many requests
+too-many-wait = Please wait { $seconds } s, then try again.
+oauth-problem = This request can’t be answered
+oauth-problem-why = The application that sent you here asked for access in a way that this server does not take, so nothing was given to it. Please go back and tell its makers:

@@ -81,3 +81,9 @@ language = Idioma
 language-of-pages = Idioma de estas páginas
 language-of-browser = El que pida mi navegador
 language-name = Español
+
+# Rechazos que no necesitan visita.
+too-many = Demasiadas peticiones
+too-many-wait = Espere { $seconds } s y vuelva a intentarlo.
+oauth-problem = No se puede atender esta petición
+oauth-problem-why = La aplicación que le envió aquí pidió acceso de una forma que este servidor no admite, así que no se le dio nada. Vuelva atrás e informe a quienes la hicieron:

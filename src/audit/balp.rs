@@ -363,6 +363,7 @@ mod tests {
             client: Some("app".to_owned()),
             person: Some(person),
             roles: vec!["clinician"],
+            organizations: Vec::new(),
             token: Some("jti-1".to_owned()),
             purpose: Some("BTG".to_owned()),
             work: None,

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::CONNECTION;
+use http::header::{ACCEPT_LANGUAGE, CONNECTION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 use std::net::IpAddr;
@@ -55,7 +55,8 @@ pub(super) async fn carry(State(http): State<Shared>, mut request: Request, next
     async move {
         let (asked, path) = (request.method(), request.uri().path());
         let cors = Cors::of(asked, path, request.headers(), |origin| http.is_registered(origin)).await;
-        let counted = http.limits.arrives(address, request.method(), request.uri().path());
+        let languages = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let counted = http.limits.arrives(address, request.method(), request.uri().path(), languages);
         let traced = Traced::begin(&http, &request, &request_id, address);
         let mut at_edge = false;
         let mut too_many = false;

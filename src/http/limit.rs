@@ -45,11 +45,18 @@ impl Limits {
         }
     }
 
-    /// Counts a request from an address, before anything else is done for it.
+    /// Counts a request from an address, before anything else is done for it; `accepted`: languages that a browser
+    /// asks for.
     ///
     /// # Errors
     /// The answer that refuses it.
-    pub(super) fn arrives(&self, from: IpAddr, method: &Method, path: &str) -> Result<(), Box<Response>> {
+    pub(super) fn arrives(
+        &self,
+        from: IpAddr,
+        method: &Method,
+        path: &str,
+        accepted: Option<&str>,
+    ) -> Result<(), Box<Response>> {
         let from = origin(from);
         let place = Place::of(path);
         // Whoever watches over the server must not be told that it is gone because somebody else is busy.
@@ -64,7 +71,7 @@ impl Limits {
             _ => Ok(()),
         };
         let counted = counted.and_then(|()| self.address.take(&from));
-        counted.map_err(|wait| Box::new(refusal(place, wait)))
+        counted.map_err(|wait| Box::new(refusal(place, wait, accepted)))
     }
 
     /// Counts a request that was proved to come from `principal`.
@@ -173,7 +180,7 @@ fn too_many(wait: Duration) -> Error {
 }
 
 /// The refusal in the words of the protocol that is spoken at `place`.
-fn refusal(place: Place, wait: Duration) -> Response {
+fn refusal(place: Place, wait: Duration, accepted: Option<&str>) -> Response {
     let error = too_many(wait);
     let seconds = error.retry_after.unwrap_or(1);
     let mut response = match place {
@@ -185,7 +192,7 @@ fn refusal(place: Place, wait: Duration) -> Response {
             });
             (StatusCode::TOO_MANY_REQUESTS, axum::Json(body)).into_response()
         }
-        Place::Authorize | Place::SignIn | Place::Page => pages::too_many(seconds),
+        Place::Authorize | Place::SignIn | Place::Page => pages::too_many(seconds, accepted),
     };
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
@@ -224,7 +231,7 @@ mod tests {
     fn zero_is_no_limit() {
         let limits = limits(0);
         for _ in 0..1000 {
-            assert!(limits.arrives(address("192.0.2.1"), &Method::POST, "/oauth/token").is_ok());
+            assert!(limits.arrives(address("192.0.2.1"), &Method::POST, "/oauth/token", None).is_ok());
         }
     }
 
@@ -238,14 +245,14 @@ mod tests {
             ("/sign-in", "text/html; charset=utf-8"),
         ] {
             let from = address(&format!("192.0.2.{}", path.len()));
-            assert!(limits.arrives(from, &Method::POST, path).is_ok());
-            let refused = limits.arrives(from, &Method::POST, path).unwrap_err();
+            assert!(limits.arrives(from, &Method::POST, path, None).is_ok());
+            let refused = limits.arrives(from, &Method::POST, path, None).unwrap_err();
             assert_eq!(refused.status(), 429);
             assert_eq!(refused.headers()[http::header::CONTENT_TYPE], kind, "{path}");
             let wait: u64 = refused.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
             assert!((1..=60).contains(&wait), "{wait}");
         }
-        assert!(limits.arrives(address("192.0.2.10"), &Method::GET, "/livez").is_ok());
+        assert!(limits.arrives(address("192.0.2.10"), &Method::GET, "/livez", None).is_ok());
     }
 
     #[test]

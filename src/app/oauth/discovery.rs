@@ -18,6 +18,7 @@ const CAPABILITIES: &[&str] = &[
     "context-style",
     "context-ehr-patient",
     "context-ehr-encounter",
+    "context-standalone-encounter",
     "context-standalone-patient",
     "permission-offline",
     "permission-online",

@@ -178,7 +178,9 @@ fn pending(found: Request, client: Client) -> Pending {
     let encounter_given = found.launch.as_ref().is_some_and(|launch| launch.encounter.is_some());
     let wants = |kind| Launch::is_asked(&grantable, kind);
     Pending {
-        needs_patient: !patient_given && (grantable.need_patient() || wants("patient")),
+        // An encounter is chosen among those of a patient.
+        needs_patient: !patient_given
+            && (grantable.need_patient() || wants("patient") || (!encounter_given && wants("encounter"))),
         needs_encounter: !encounter_given && wants("encounter"),
         sign_in_after_us: sign_in_after(&found),
         redirect_origin: origin(&found.redirect_uri).to_owned(),

@@ -43,7 +43,7 @@ async fn answer(http: &Shared, parts: &Parts, params: Result<Params, OAuthError>
         Ok(Begun::Refused(url)) => redirect(&url),
         Err(error) => {
             log(&error);
-            problem::page(&error)
+            problem::page(&error, &parts.headers)
         }
     };
     keep_nowhere(&mut response);

@@ -1,28 +1,22 @@
 //! The page for an authorization request whose sender can't be told (RFC 6749 §4.1.2.1).
 
 use crate::auth::error::{Code, OAuthError};
-use crate::http::pages::POLICY;
-use askama::Template;
+use crate::http::pages::{POLICY, oauth_problem};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS};
-use http::{HeaderValue, StatusCode};
+use http::header::{
+    ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-#[derive(Template)]
-#[template(path = "oauth_problem.html")]
-struct Problem {
-    code: &'static str,
-    description: &'static str,
-}
-
-/// Says what is wrong, here and nowhere else.
-pub(super) fn page(error: &OAuthError) -> Response {
+/// Says what is wrong, here and nowhere else. `headers` are those of the request.
+pub(super) fn page(error: &OAuthError, headers: &HeaderMap) -> Response {
     let status = match error.code {
         Code::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
-    let page = Problem { code: error.code.text(), description: error.description };
-    let mut response = match page.render() {
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let mut response = match oauth_problem(error.code.text(), error.description, accepted) {
         Ok(html) => (status, html).into_response(),
         Err(_) => (status, error.description).into_response(),
     };

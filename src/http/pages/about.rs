@@ -1,6 +1,7 @@
 //! What this server is and what it can do. Terse.
 
 use super::POLICY;
+use super::words::Words;
 use crate::fhir::outcome::Error;
 use crate::http::Shared;
 use crate::http::edge::Label;
@@ -44,14 +45,33 @@ struct Parameter<'a> {
 #[derive(Template)]
 #[template(path = "too_many.html")]
 struct TooMany {
-    seconds: u64,
+    words: Words,
+    seconds: String,
 }
 
-/// 429 for people: too many requests, try again in so many seconds.
-pub(in crate::http) fn too_many(seconds: u64) -> Response {
-    let mut response = page(TooMany { seconds }.render(), "none");
+/// 429 for people: too many requests, try again in so many seconds. `accepted`: languages that the browser asks for.
+pub(in crate::http) fn too_many(seconds: u64, accepted: Option<&str>) -> Response {
+    let words = Words::choose(None, accepted);
+    let mut response = page(TooMany { words, seconds: seconds.to_string() }.render(), "none");
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     response
+}
+
+#[derive(Template)]
+#[template(path = "oauth_problem.html")]
+struct OauthProblem {
+    words: Words,
+    code: &'static str,
+    description: &'static str,
+}
+
+/// The text of the page for an authorization request whose sender can't be told.
+pub(in crate::http) fn oauth_problem(
+    code: &'static str,
+    description: &'static str,
+    accepted: Option<&str>,
+) -> Result<String, askama::Error> {
+    OauthProblem { words: Words::choose(None, accepted), code, description }.render()
 }
 
 /// `GET /`

@@ -1,5 +1,6 @@
 //! `/consent/{id}` and `/pick-patient/{id}`: what an app asks for, and what the person answers.
 
+use super::encounters::{self, Encounter};
 use super::forms::{Frame, Problem, Problems};
 use super::patients::{self, Patient};
 use super::scope_words::{self, Part, Whose};
@@ -27,6 +28,10 @@ struct ConsentPage {
     can_pick: bool,
     offline: bool,
     scopes: Vec<Asked>,
+    /// Visits to choose from; none: none is asked for.
+    encounters: Vec<Encounter>,
+    /// The one that was chosen before.
+    encounter: String,
 }
 
 /// A scope that is asked for.
@@ -118,6 +123,18 @@ impl Waiting<'_> {
         patients::find(visit, self.live, id).await?.map(Some).ok_or_else(|| Refusal::Forbidden.into())
     }
 
+    /// Visits of the patient, when the app asks for one and the launch has none.
+    async fn encounters(
+        &self,
+        visit: &Visit,
+        patient: Option<&Patient>,
+    ) -> Result<Vec<Encounter>, PageError> {
+        match patient.filter(|_| self.pending.needs_encounter) {
+            Some(patient) => encounters::latest(visit, self.live, &patient.id).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn whose(&self, patient: Option<&Patient>) -> Whose {
         match patient {
             Some(patient) if self.own_record() == Some(&patient.id) => Whose::Own,
@@ -162,6 +179,8 @@ async fn ask(visit: &Visit, answered: Option<&Form>) -> Result<Response, PageErr
     let scopes = pending.grantable.all().map(|scope| asked(visit, scope, &whose, answered)).collect();
     let nothing = || Problems::from(Problem::new(&visit.words, "scope-1", "consent-none"));
     let page = ConsentPage {
+        encounters: waiting.encounters(visit, patient.as_ref()).await?,
+        encounter: answered.map(|form| form.text("encounter").to_owned()).unwrap_or_default(),
         frame: Frame::of(visit),
         problems: answered.map(|_| nothing()).unwrap_or_default(),
         id,
@@ -207,6 +226,12 @@ async fn decide(visit: &Visit, body: Body) -> Result<Response, PageError> {
     }
     let typed = form.text("patient");
     let patient = waiting.patient(visit, Some(typed).filter(|id| !id.is_empty())).await?;
+    let encounters = waiting.encounters(visit, patient.as_ref()).await?;
+    let typed = form.text("encounter");
+    let encounter = encounters.into_iter().find(|one| one.id == typed);
+    if encounter.is_none() && !typed.is_empty() {
+        return Err(Refusal::Forbidden.into());
+    }
     let session = &waiting.live.session;
     let approval = Approval {
         account: waiting.live.account.id.clone(),
@@ -215,7 +240,7 @@ async fn decide(visit: &Visit, body: Body) -> Result<Response, PageError> {
         scopes,
         // The launch's own patient is not for the person to choose.
         patient: patient.filter(|_| waiting.pending.needs_patient).map(|patient| patient.id),
-        encounter: None,
+        encounter: encounter.map(|encounter| encounter.id),
     };
     let url = pending::approve(&visit.http.app, &id, approval).await;
     let url = url.map_err(crate::fhir::outcome::Error::from)?.ok_or(Refusal::Gone)?;

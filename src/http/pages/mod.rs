@@ -7,6 +7,7 @@ pub(super) mod consent;
 pub(super) mod console;
 pub(super) mod emergencies;
 pub(super) mod emergency;
+mod encounters;
 mod forms;
 mod passkeys;
 mod patients;
@@ -17,7 +18,7 @@ pub(super) mod visit;
 mod words;
 
 use about::style;
-pub(super) use about::{capabilities, index, livez, openapi, openapi_json, readyz, too_many};
+pub(super) use about::{capabilities, index, livez, oauth_problem, openapi, openapi_json, readyz, too_many};
 
 use super::{RouteInfo, Shared};
 use crate::app::account::AccountError;

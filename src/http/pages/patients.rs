@@ -21,7 +21,7 @@ pub(super) struct Patient {
     pub(super) birth_date: Option<String>,
 }
 
-async fn context(visit: &Visit, live: &Live) -> Result<Context, PageError> {
+pub(super) async fn context(visit: &Visit, live: &Live) -> Result<Context, PageError> {
     let app = &visit.http.app;
     let access = Access::of(principal(live), app.policy).under(app.consents_now().await?);
     Ok(Context { base: visit.base(), request_id: visit.request_id(), ..Context::new(access) })

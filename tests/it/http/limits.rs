@@ -26,6 +26,10 @@ fn who_asks_too_often_is_told_when_to_come_again() {
         let root = app.root();
         let page = app.get(&format!("{root}/")).await.is(429);
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        let spanish = app.request(reqwest::Method::GET, &format!("{root}/"));
+        let spanish = spanish.header("accept-language", "es-MX, en;q=0.5").send().await.is(429);
+        let shown = String::from_utf8_lossy(&spanish.body).into_owned();
+        assert!(shown.contains("lang=\"es\"") && shown.contains("Demasiadas peticiones"), "{shown}");
         let _ = app.get(&format!("{root}/livez")).await.is(200);
         tokio::time::sleep(Duration::from_secs(wait)).await;
         let _ = app.get("metadata").await.is(200);

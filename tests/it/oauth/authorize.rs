@@ -80,6 +80,12 @@ both_engines! {
         }
         assert!(clients::switch(app.library(), "app", false, "a test").await.unwrap());
         authorize(&app, &asked).await.stays();
+        let url = format!("{}/oauth/authorize?client_id=other", app.root());
+        for (language, said) in [("en", "This request can’t be answered"), ("es", "No se puede atender esta petición")] {
+            let request = app.anonymous().request(reqwest::Method::GET, &url).header("accept-language", language);
+            let page = String::from_utf8_lossy(&request.send().await.is(400).body).into_owned();
+            assert!(page.contains(said) && page.contains(&format!("lang=\"{language}\"")), "{page}");
+        }
     }
 
     async fn a1_a2_every_request_needs_pkce_with_s256(app: TestApp) {

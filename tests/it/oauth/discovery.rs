@@ -43,7 +43,7 @@ both_engines! {
             "launch-standalone", "client-public", "client-confidential-symmetric", "client-confidential-asymmetric",
             "sso-openid-connect", "context-standalone-patient", "permission-offline", "permission-patient",
             "authorize-post", "permission-v2", "permission-v1", "launch-ehr", "context-banner", "context-style",
-            "context-ehr-patient", "context-ehr-encounter", "permission-user",
+            "context-ehr-patient", "context-ehr-encounter", "permission-user", "context-standalone-encounter",
         ] {
             assert!(capabilities.contains(&wanted), "{wanted}");
         }

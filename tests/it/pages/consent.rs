@@ -2,6 +2,7 @@
 
 use super::browser::{Browser, PASSWORD, Page, account};
 use crate::support::{TestApp, both_engines, clinic};
+use serde_json::json;
 use slotwright::app::oauth::clients;
 use slotwright::auth::client::{Client, Proof};
 use slotwright::auth::launch::Launch;
@@ -38,7 +39,7 @@ async fn request(app: &TestApp, ask: Ask) -> String {
         proof: Proof::None,
         system: false,
         scopes: Scopes::parse(
-            "openid fhirUser launch launch/patient offline_access online_access patient/*.cruds user/*.cruds",
+            "openid fhirUser launch launch/patient launch/encounter offline_access online_access patient/*.cruds user/*.cruds",
         ),
         redirect_uris: vec![BACK.to_owned()],
         launch_uri: None,
@@ -141,6 +142,38 @@ both_engines! {
         let page = browser.get(page.location()).await.is(200);
         assert!(page.says("No app has access.") && page.says("The access was taken back"), "{}", page.html);
         assert!(grants(&app, &ana).await.is_empty());
+    }
+
+    async fn a_visit_is_chosen_among_the_patients_own(app: TestApp) {
+        clinic::seed(&app).await;
+        let visit = |id: &str, patient: &str, day: &str| json!({ "resourceType": "Encounter", "id": id,
+            "status": "finished", "type": [{ "text": "Check-up" }], "period": { "start": day },
+            "class": { "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB" },
+            "subject": { "reference": format!("Patient/{patient}") } });
+        for body in [visit("e1", "pat-1", "2026-01-10"), visit("e2", "pat-1", "2026-02-10"), visit("e3", "pat-2", "2026-03-10")] {
+            app.store(&body).await;
+        }
+        let ana = account(&app, "ana", &[Role::Patient], Some("Patient/pat-1")).await;
+        let mut browser = Browser::new(&app);
+        browser.sign_in("ana").await;
+        let scope = "launch/encounter launch/patient patient/Encounter.rs";
+        let ask = async || format!("/consent/{}", request(&app, Ask { scope, ..Ask::default() }).await);
+        let consent = ask().await;
+        let page = browser.get(&consent).await.is(200);
+        assert!(page.says("Which visit is it about?") && page.says("2026-02-10, Check-up, Finished"), "{}", page.html);
+        assert!(page.says("value=\"e1\"") && !page.says("value=\"e3\""), "{}", page.html);
+        let ticks = |encounter| [("scope", "launch/encounter"), ("scope", "patient/Encounter.rs"), ("encounter", encounter)];
+        // Never the visit of somebody else, and without one no scope for it.
+        approve(&mut browser, &consent, &ticks("e3")).await.is(403);
+        approve(&mut browser, &consent, &ticks("")).await.is(303);
+        let given = grants(&app, &ana).await.swap_remove(0);
+        assert_eq!((given.scope.as_str(), given.encounter), ("patient/Encounter.rs", None));
+        let consent = ask().await;
+        approve(&mut browser, &consent, &ticks("e2")).await.is(303);
+        let all = grants(&app, &ana).await;
+        let given = all.iter().find(|grant| grant.encounter.is_some()).expect("a grant with a visit");
+        assert_eq!((given.scope.as_str(), given.encounter.as_deref()), ("launch/encounter patient/Encounter.rs", Some("e2")));
+        assert_eq!(given.patient.as_deref(), Some("pat-1"));
     }
 
     async fn no_means_no(app: TestApp) {
