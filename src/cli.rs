@@ -143,7 +143,7 @@ impl Command {
                 Ok(sandbox::run(options, settings.load()?).await?)
             }
             Self::Check(settings) => check(settings.load()?).await,
-            Self::Audit(command) => command.run().await,
+            Self::Audit(command) => Box::pin(command.run()).await,
             Self::Client(command) => command.run().await,
             Self::Key(command) => command.run().await,
             Self::Openapi { file, check } => openapi(&file, check),

@@ -11,7 +11,7 @@ use slotwright::audit::leaf::recorded_text;
 use slotwright::audit::terms;
 use slotwright::clock::Clock;
 use slotwright::store::{Intent, StoreError, audit};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Events that are recorded in one transaction.
 const BATCH: u64 = 4096;
@@ -106,7 +106,7 @@ fn event(n: u64) -> Recorded {
         Act::Search => event.query = Some(format!("Appointment?patient={patient}")),
         _ => event.data = vec![format!("Appointment/{}/_history/1", mixed(n + 5) % 1_000_000)],
     }
-    if mixed(n + 6) % 50 == 0 {
+    if mixed(n + 6).is_multiple_of(50) {
         event.outcome = Outcome::Denied("Your role does not allow this".to_owned());
     }
     let recorded_us = i64::try_from(BEGIN + n * APART).expect("a time");
@@ -115,7 +115,7 @@ fn event(n: u64) -> Recorded {
 }
 
 async fn fill(app: &TestApp, from: u64, until: u64) {
-    let begun = Instant::now();
+    let begun = Clock::system().instant();
     let store = &app.library().store;
     for first in (from..until).step_by(BATCH as usize) {
         let last = (first + BATCH).min(until);
@@ -152,7 +152,7 @@ async fn pages(app: &App, events: u64) -> Vec<Duration> {
             6 => Filter { action: Some("C".to_owned()), user, until, ..Filter::default() },
             _ => Filter { until, ..Filter::default() },
         };
-        let begun = Instant::now();
+        let begun = Clock::system().instant();
         let page = browse::page(app, &filter, None, 50).await.expect("a page");
         times.push(begun.elapsed());
         // A patient has fewer than fifty events in a short log.
@@ -167,7 +167,7 @@ async fn proofs(app: &App, events: u64) -> Vec<Duration> {
     let mut times = Vec::new();
     for look in 0..LOOKS {
         let wanted = id(mixed(look) % events);
-        let begun = Instant::now();
+        let begun = Clock::system().instant();
         let proven = inclusion::proven(app, &wanted).await.expect("a log").expect("an event");
         times.push(begun.elapsed());
         assert!(proven.verdict.place && proven.verdict.content == Some(true), "{:?}", proven.verdict);
@@ -179,7 +179,7 @@ async fn proofs(app: &App, events: u64) -> Vec<Duration> {
 /// Events that are verified a second.
 async fn verified(app: &App) -> f64 {
     let keys = vec![auth::audit_signer().verifier().clone()];
-    let begun = Instant::now();
+    let begun = Clock::system().instant();
     let verified = verify::verify(&app.store, keys, None, i64::MAX / 2).await.expect("a log");
     assert!(verified.report.findings.is_empty(), "{:?}", verified.report);
     verified.report.events as f64 / begun.elapsed().as_secs_f64()

@@ -141,26 +141,33 @@ impl Record<'_> {
         let quantity =
             |value: usize, unit: &str| json!({ "value": value, "unit": unit, "system": UCUM, "code": unit });
         let pressure = |code: &str, value: usize| json!({ "code": concept(LOINC, code, None), "valueQuantity": quantity(value, "mm[Hg]") });
-        let observation = |what: &str, category: &str, code: Value| {
+        let observation = |what: &str, category: &str, code: Value, (name, value): (&str, Value)| {
             json!({
                 "resourceType": "Observation", "id": self.id(what), "status": "final",
                 "category": [hl7("observation-category", category)], "code": code,
                 "subject": self.patient, "effectiveDateTime": self.day(6), "performer": [self.doctor()],
+                name: value,
             })
         };
-        let mut blood =
-            observation("pressure", "vital-signs", concept(LOINC, "85354-9", Some("Blood pressure")));
-        let mut potassium =
-            observation("potassium", "laboratory", concept(LOINC, "2823-3", Some("Potassium")));
-        let mut smoking = observation(
+        let pressures = json!([pressure("8480-6", 118 + self.number), pressure("8462-4", 70 + self.number)]);
+        let blood = observation(
+            "pressure",
+            "vital-signs",
+            concept(LOINC, "85354-9", Some("Blood pressure")),
+            ("component", pressures),
+        );
+        let potassium = observation(
+            "potassium",
+            "laboratory",
+            concept(LOINC, "2823-3", Some("Potassium")),
+            ("valueQuantity", quantity(4, "mmol/L")),
+        );
+        let smoking = observation(
             "smoking",
             "social-history",
             concept(LOINC, "72166-2", Some("Tobacco smoking status")),
+            ("valueCodeableConcept", concept(SNOMED, "266919005", Some("Never smoked tobacco"))),
         );
-        blood["component"] =
-            json!([pressure("8480-6", 118 + self.number), pressure("8462-4", 70 + self.number)]);
-        potassium["valueQuantity"] = quantity(4, "mmol/L");
-        smoking["valueCodeableConcept"] = concept(SNOMED, "266919005", Some("Never smoked tobacco"));
         vec![
             blood,
             potassium,

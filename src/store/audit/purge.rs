@@ -92,9 +92,8 @@ pub async fn remove(tx: &mut Tx, open: &Open, limit: i64) -> Result<usize, Store
     let rows = tx.all(CONTENTS, args![first, last, limit]).await?;
     let (mut keys, mut terms) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
-        let (eid, found_by) = read(row)?;
-        let Some(found_by) = found_by else { continue };
-        keys.push(eid);
+        let Some(found_by) = found_by(row)? else { continue };
+        keys.push(row.int(0)?);
         terms.extend(found_by);
     }
     if keys.is_empty() {
@@ -114,14 +113,14 @@ pub async fn remove(tx: &mut Tx, open: &Open, limit: i64) -> Result<usize, Store
     Ok(keys.len())
 }
 
-/// An event's key and its rows in the index; none for what is never removed.
-fn read(row: &Row) -> Result<(i64, Option<Vec<Vec<Arg>>>), StoreError> {
-    let (eid, seq, recorded_us, body) = (row.int(0)?, row.int(1)?, row.int(2)?, row.blob(3)?);
+/// An event's rows in the index; none for what is never removed.
+fn found_by(row: &Row) -> Result<Option<Vec<Vec<Arg>>>, StoreError> {
+    let (seq, recorded_us, body) = (row.int(1)?, row.int(2)?, row.blob(3)?);
     if std::str::from_utf8(&body).is_ok_and(is_purge) {
-        return Ok((eid, None));
+        return Ok(None);
     }
     let event = Terms::of(&body);
-    Ok((eid, Some(event.words.iter().map(|word| args![word.as_str(), recorded_us, seq]).collect())))
+    Ok(Some(event.words.iter().map(|word| args![word.as_str(), recorded_us, seq]).collect()))
 }
 
 /// The place of the newest purge event; none when nothing was purged.

@@ -161,15 +161,14 @@ impl OrderKey {
             }
         }
         let (table, value) = match self.param.kind {
-            ParamKind::Token => ("idx_token", "s.code"),
+            // Nothing is sorted by a composite (`Controls::sort`).
+            ParamKind::Token | ParamKind::Composite => ("idx_token", "s.code"),
             ParamKind::Reference => ("idx_reference", "s.target_type || '/' || s.target_id || s.url"),
             ParamKind::Date => ("idx_date", if self.descending { "s.hi_us" } else { "s.lo_us" }),
             ParamKind::String => ("idx_string", "s.norm"),
             ParamKind::Uri => ("idx_uri", "s.value"),
             ParamKind::Quantity => ("idx_quantity", "s.value"),
             ParamKind::Special => ("idx_position", "s.latitude"),
-            // Nothing is sorted by it (`Controls::sort`).
-            ParamKind::Composite => ("idx_token", "s.code"),
         };
         let pick = if self.descending { "MAX" } else { "MIN" };
         let narrowed = about.rt.and_then(|rt| rt.stored_as(self.param));
