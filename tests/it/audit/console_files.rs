@@ -120,7 +120,7 @@ both_engines! {
         let id = text(&event, "/id").to_owned();
         unguarded(&app).await;
         let other = event.to_string().replace("Patient/pat-1", "Patient/pat-2");
-        let hex: String = other.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = other.bytes().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
         let body = match app.database().engine {
             Engine::Sqlite => format!("X'{hex}'"),
             Engine::Postgres => format!("'\\x{hex}'::bytea"),

@@ -78,7 +78,7 @@ both_engines! {
         let note = app.database().texts("SELECT note FROM audit_checkpoint ORDER BY size DESC").await;
         std::fs::write(&saved, &note[0]).unwrap();
         let saved = saved.to_str().unwrap();
-        app.advance(SIX_YEARS - 2 * DAY);
+        app.advance(SIX_YEARS.saturating_sub(2 * DAY));
         assert_eq!(step(app.library()).await.unwrap(), Step::Idle, "too early");
         let _ = app.get("Patient/pat-2").await.is(200);
         app.sequence().await;

@@ -206,7 +206,7 @@ both_engines! {
             app.sequence().await;
             // All at once; and sometimes the lease has ended, so that any may be the one.
             app.advance(Duration::from_secs(if round % 2 == 0 { 31 } else { 1 }));
-            let runs = followers.iter_mut().map(|follower| follower.run());
+            let runs = followers.iter_mut().map(Follower::run);
             for run in futures_util::future::join_all(runs).await {
                 run.expect("a run");
             }

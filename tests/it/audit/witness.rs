@@ -83,7 +83,12 @@ impl Witness {
 
     /// Its public key as the settings have it.
     fn key(&self) -> String {
-        let id: String = self.id().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id: String = self
+            .id()
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect();
         let packed = [&[4], self.pair.public_key().as_ref()].concat();
         format!("{NAME}+{id}+{}", STANDARD.encode(packed))
     }
