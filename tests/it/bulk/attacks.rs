@@ -99,7 +99,7 @@ both_engines! {
         let huge = vec!["Patient"; 3000].join(",");
         let made = manifest(&client, &kick_off(&client, &format!("Group/two/$export?_type={huge}")).await).await;
         assert_eq!(files(&made, "output").len(), 1);
-        let nonsense: String = (0..2000).map(|number| format!("N{number},")).collect();
+        let nonsense = (0..2000).map(|number| format!("N{number}")).collect::<Vec<_>>().join(",");
         let refused = ask(&client, &format!("Group/two/$export?_type={nonsense}")).await.is(400);
         assert!(refused.body.len() < 4096, "{refused}");
         let long = ask(&client, &format!("Group/two/$export?_type={}", "x".repeat(40_000))).await;

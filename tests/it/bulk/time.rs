@@ -53,7 +53,7 @@ both_engines! {
         for id in ["apt-pat-1", "apt-pat-3"] {
             let _ = app.delete(&format!("Appointment/{id}")).await.is(204);
         }
-        let later = format!("Group/two/$export?_since={}&_type=Patient,Appointment", time);
+        let later = format!("Group/two/$export?_since={time}&_type=Patient,Appointment");
         let second = manifest(&client, &kick_off(&client, &later).await).await;
         assert_eq!(resources(&client, &second).await, ["Patient/pat-2"]);
         // Of the Group's members only.
@@ -75,7 +75,7 @@ both_engines! {
         let client = backend(&app).await;
         let place = kick_off(&client, "Patient/$export?_type=Patient").await;
         let made = manifest(&client, &place).await;
-        app.advance(Duration::from_secs(23 * 3600));
+        app.advance(Duration::from_hours(23));
         bulk::forget_old(app.library()).await.expect("a database");
         let _ = client.get(&place).await.is(200);
         app.advance(Duration::from_secs(3601));
