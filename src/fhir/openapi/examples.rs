@@ -122,8 +122,8 @@ pub(super) fn body(schema: &str) -> Option<Value> {
         }),
         "Observation" => json!({
             "resourceType": "Observation", "status": "final", "subject": someone,
-            "code": { "coding": [{ "system": "http://loinc.org", "code": "8867-4" }], "text": "Heart rate" },
-            "valueQuantity": { "value": 64, "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min" }
+            "code": { "coding": [{ "system": "http://loinc.org", "code": "29463-7" }], "text": "Body weight" },
+            "valueQuantity": { "value": 72, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg" }
         }),
         "Procedure" => json!({
             "resourceType": "Procedure", "status": "completed", "subject": someone,

@@ -53,6 +53,11 @@ pub(super) const REQUIRED: &[&str] = &[
     "Goal.subject",
     "Goal.description",
     "Goal.lifecycleStatus",
+    "Group.type",
+    "Group.actual",
+    "Group.characteristic.code",
+    "Group.characteristic.exclude",
+    "Group.member.entity",
     "HealthcareService.notAvailable.description",
     "Immunization.status",
     "Immunization.performer.actor",
@@ -106,6 +111,7 @@ pub(super) const REQUIRED: &[&str] = &[
 /// Choices of which R4 requires one (`medication[x]`), without the brackets.
 pub(super) const CHOICES: &[&str] = &[
     "Communication.payload.content",
+    "Group.characteristic.value",
     "Immunization.occurrence",
     "Immunization.protocolApplied.doseNumber",
     "MedicationDispense.medication",
