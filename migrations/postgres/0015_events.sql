@@ -55,12 +55,18 @@ CREATE TABLE subscription (
     done          BIGINT NOT NULL DEFAULT 0,
     ends_us       BIGINT,
     paused        BIGINT NOT NULL DEFAULT 0,
-    -- Delivery: who delivers until when, and what was begun: the events up to `batch` go together, again and again.
+    -- Delivery by rest-hook: scheme, host and port that it goes to ('': by another channel), and the most events of one
+    -- notification.
+    host          TEXT COLLATE "C"   NOT NULL DEFAULT '',
+    most          BIGINT NOT NULL DEFAULT 1,
+    -- Who delivers until when, and what was begun: the events up to `batch` go together, again and again, and say that
+    -- `seen` events there were.
     holder        TEXT COLLATE "C"   NOT NULL DEFAULT '',
     fence         BIGINT NOT NULL DEFAULT 0,
     until_us      BIGINT NOT NULL DEFAULT 0,
     due_us        BIGINT,
     batch         BIGINT NOT NULL DEFAULT 0,
+    seen          BIGINT NOT NULL DEFAULT 0,
     tries         BIGINT NOT NULL DEFAULT 0,
     failing_us    BIGINT,
     warned_us     BIGINT,
