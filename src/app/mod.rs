@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod bundle;
 pub mod check;
 pub mod consents;
+pub mod delivery;
 pub mod emergency;
 pub mod execute;
 pub mod external;
@@ -85,6 +86,8 @@ pub struct App {
     pub log_keys: Arc<OnceLock<Vec<Verifier>>>,
     /// Exports whose files this process is finding.
     pub planning: bulk::Planning,
+    /// Notifications on their way.
+    pub deliveries: delivery::Deliveries,
     /// What patients consented to.
     pub consents: consents::Consents,
     /// Whether this is a sandbox.
@@ -121,6 +124,7 @@ impl App {
         let outbound = Outbound::new(&config.outbound, clock.clone()).map_err(StoreError::Other)?;
         let issuers = Issuers::new(&config.auth.issuers, &outbound).map_err(StoreError::Other)?;
         let consents = consents::Consents::load(&store).await?;
+        let deliveries = delivery::Deliveries::new(&config, &clock).map_err(StoreError::Other)?;
         let providers = Providers::new(&config, &clock).map_err(StoreError::Other)?;
         let origins = Origins::new(clock.clone());
         let recorder = audit::Recorder::start(&store);
@@ -143,6 +147,7 @@ impl App {
             bearers: bearer::Bearers::default(),
             log_keys: Arc::default(),
             planning: bulk::Planning::default(),
+            deliveries,
             consents,
             mode: Mode::Production,
             policy,

@@ -100,6 +100,7 @@ impl Config {
                 booking: section(&merged, "booking", &mut problems)?,
                 idempotency: section(&merged, "idempotency", &mut problems)?,
                 outbound: section(&merged, "outbound", &mut problems)?,
+                subscriptions: section(&merged, "subscriptions", &mut problems)?,
                 sign_in: section(&merged, "sign_in", &mut problems)?,
                 notify: section(&merged, "notify", &mut problems)?,
                 log: section(&merged, "log", &mut problems)?,

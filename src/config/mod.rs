@@ -14,6 +14,7 @@ mod notify;
 mod provider;
 mod reports;
 mod serve;
+mod subscriptions;
 mod units;
 mod validate;
 
@@ -27,6 +28,7 @@ pub use network::Network;
 pub use notify::{Email, MailSecurity, Notify};
 pub use provider::Provider;
 pub use reports::Reports;
+pub use subscriptions::Subscriptions;
 pub use units::Size;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -67,6 +69,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// Documents fetched from others.
     pub outbound: Outbound,
+    /// Notifications to those who subscribed.
+    pub subscriptions: Subscriptions,
     /// Sessions of people.
     pub sign_in: SignIn,
     /// Messages to people.

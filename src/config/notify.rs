@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub struct Notify {
     /// E-mail addresses of those who are told of emergencies.
     pub compliance: Vec<String>,
+    /// E-mail addresses of those who are told of subscribers that can't be reached.
+    pub operations: Vec<String>,
     /// How mail is sent.
     pub email: Email,
 }
@@ -84,18 +86,24 @@ impl Email {
 
 /// Every rule that is broken.
 pub(super) fn problems(notify: &Notify, found: &mut Vec<String>) {
-    let Notify { compliance, email } = notify;
+    let Notify { compliance, operations, email } = notify;
     let mut wrong = |setting: &str, told: &str| found.push(format!("notify.{setting}: {told}"));
     if compliance.iter().any(|address| !is_address(address)) {
         wrong("compliance", "must be e-mail addresses such as \"compliance@clinic.example\"");
     }
+    if operations.iter().any(|address| !is_address(address)) {
+        wrong("operations", "must be e-mail addresses such as \"operations@clinic.example\"");
+    }
     if email.server.is_none() {
-        if !compliance.is_empty() {
-            wrong("email.server", "is needed to send mail to those in notify.compliance");
+        if !compliance.is_empty() || !operations.is_empty() {
+            wrong(
+                "email.server",
+                "is needed to send mail to those in notify.compliance and notify.operations",
+            );
         }
         return;
     }
-    if compliance.is_empty() {
+    if compliance.is_empty() && operations.is_empty() {
         wrong("compliance", "names nobody, but notify.email.server is set");
     }
     if email.address().is_none() {

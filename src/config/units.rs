@@ -72,6 +72,13 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
         .ok_or_else(|| D::Error::custom(format!("\"{text}\" is not a duration such as \"30s\" or \"5m\"")))
 }
 
+/// Durations such as `["5s", "5m"]`.
+pub fn durations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+    #[derive(serde::Deserialize)]
+    struct One(#[serde(deserialize_with = "duration")] Duration);
+    Ok(Vec::<One>::deserialize(deserializer)?.into_iter().map(|one| one.0).collect())
+}
+
 /// A text; empty means none.
 pub fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -14,6 +14,7 @@ pub mod parse;
 pub mod patch;
 pub mod registry;
 pub mod search;
+pub mod subscription;
 pub mod summary;
 pub mod validate;
 pub mod xml;

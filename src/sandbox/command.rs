@@ -62,6 +62,7 @@ pub async fn run(options: Options, mut config: Config) -> Result<(), Error> {
     // Apps that are tried out here publish their keys from this machine.
     let here = ["localhost", "127.0.0.1", "[::1]"];
     config.outbound.allow.extend(here.map(str::to_owned));
+    config.subscriptions.allow.extend(here.map(str::to_owned));
     config.database.url = SecretString::from(url);
     if config.database.engine().is_none() {
         return Err(Error::Url);

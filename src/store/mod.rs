@@ -8,6 +8,7 @@ pub mod bulk;
 pub mod check;
 pub mod consent;
 mod db;
+pub mod delivery;
 mod dialect;
 pub mod emergency;
 mod error;
@@ -280,6 +281,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         &oauth::statements(),
         &audit::statements(),
         &scim::statements(),
+        &delivery::statements(),
     ]
     .concat()
 }

@@ -13,6 +13,7 @@ mod target;
 mod tests;
 
 pub use fetch::FetchError;
+pub(in crate::app) use target::{Guard, Lookup, judge, system};
 pub use target::{Listed, Refused};
 
 use crate::clock::{Clock, Micros};
@@ -23,7 +24,6 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
-use target::Lookup;
 use tokio::sync::Mutex;
 
 /// How long a failure is remembered.
@@ -187,7 +187,8 @@ fn micros(duration: Duration) -> Micros {
     Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
 }
 
-fn read_roots(path: &std::path::Path) -> Result<Vec<Certificate>, String> {
+/// The certificates of `outbound.roots`.
+pub(in crate::app) fn read_roots(path: &std::path::Path) -> Result<Vec<Certificate>, String> {
     let unusable = |reason: String| format!("outbound.roots: {}: {reason}", path.display());
     let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
     let roots = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;

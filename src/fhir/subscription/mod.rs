@@ -1,0 +1,3 @@
+//! Subscriptions: what can be subscribed to, and by what it can be narrowed.
+
+pub mod header;

@@ -1,0 +1,16 @@
+//! Deliveries to endpoints: who has taken which subscription, the attempts, and the keys that sign.
+
+mod attempt;
+mod claim;
+mod key;
+mod look;
+
+pub use attempt::{Attempt, Noted, attempts, forget_attempts, note_attempt};
+pub use claim::{Claim, Claimed, Outcome, any_due, claim, finish, give_back};
+pub use key::{SigningKey, add_key, forget_keys, keys};
+pub use look::{Overview, Warned, ended, look, overviews, pause, replay, resume, to_warn, unwarn, warned};
+
+/// Every static statement about deliveries.
+pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
+    [attempt::STATEMENTS, claim::STATEMENTS, key::STATEMENTS, look::STATEMENTS].concat()
+}
