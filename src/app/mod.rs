@@ -86,8 +86,8 @@ pub struct App {
     pub log_keys: Arc<OnceLock<Vec<Verifier>>>,
     /// Exports whose files this process is finding.
     pub planning: bulk::Planning,
-    /// Notifications on their way.
-    pub deliveries: delivery::Deliveries,
+    /// Where notifications are sent.
+    pub endpoints: delivery::Endpoints,
     /// What patients consented to.
     pub consents: consents::Consents,
     /// Whether this is a sandbox.
@@ -124,7 +124,7 @@ impl App {
         let outbound = Outbound::new(&config.outbound, clock.clone()).map_err(StoreError::Other)?;
         let issuers = Issuers::new(&config.auth.issuers, &outbound).map_err(StoreError::Other)?;
         let consents = consents::Consents::load(&store).await?;
-        let deliveries = delivery::Deliveries::new(&config, &clock).map_err(StoreError::Other)?;
+        let endpoints = delivery::Endpoints::new(&config, clock.clone()).map_err(StoreError::Other)?;
         let providers = Providers::new(&config, &clock).map_err(StoreError::Other)?;
         let origins = Origins::new(clock.clone());
         let recorder = audit::Recorder::start(&store);
@@ -147,7 +147,7 @@ impl App {
             bearers: bearer::Bearers::default(),
             log_keys: Arc::default(),
             planning: bulk::Planning::default(),
-            deliveries,
+            endpoints,
             consents,
             mode: Mode::Production,
             policy,

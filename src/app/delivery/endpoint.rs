@@ -1,6 +1,6 @@
 //! Speaking to endpoints: under the guard of what this server may connect to, once, following nobody.
 
-use crate::app::outbound::{Guard, Listed, Lookup, Refused, judge, read_roots};
+use crate::app::outbound::{Guard, Listed, Lookup, Refused, judge, read_roots, system};
 use crate::clock::Clock;
 use crate::config::Config;
 use http::{HeaderMap, Method};
@@ -59,8 +59,13 @@ pub enum NoAnswer {
     Ours,
 }
 
-/// Endpoints, as far as they may be connected to.
+/// Endpoints, as far as they may be connected to. Cheap to clone.
+#[derive(Clone)]
 pub struct Endpoints {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     listed: Arc<Listed>,
     lookup: Lookup,
     roots: Vec<Certificate>,
@@ -71,7 +76,7 @@ pub struct Endpoints {
 
 impl fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoints").field("listed", &self.listed).finish_non_exhaustive()
+        f.debug_struct("Endpoints").field("listed", &self.inner.listed).finish_non_exhaustive()
     }
 }
 
@@ -80,22 +85,32 @@ impl Endpoints {
     ///
     /// # Errors
     /// Names the setting that can't be used.
-    pub fn new(config: &Config, clock: Clock, lookup: Lookup) -> Result<Self, String> {
+    pub fn new(config: &Config, clock: Clock) -> Result<Self, String> {
+        Self::with_lookup(config, clock, system())
+    }
+
+    pub(super) fn with_lookup(config: &Config, clock: Clock, lookup: Lookup) -> Result<Self, String> {
         let listed = Listed::read(&config.subscriptions.allow)
             .map_err(|entry| format!("subscriptions.allow: \"{entry}\" is not a host or host:port"))?;
         let roots = match &config.outbound.roots {
             Some(path) => read_roots(path)?,
             None => Vec::new(),
         };
-        Ok(Self { listed: Arc::new(listed), lookup, roots, client: OnceLock::new(), clock })
+        let inner = Inner { listed: Arc::new(listed), lookup, roots, client: OnceLock::new(), clock };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The URL, if its text allows to send there.
+    /// Whether notifications may go to this URL: its scheme, host and port, which share a limit and a circuit breaker
+    /// (`subscription.host`). Its name may still stand for an address that is refused when it is connected to.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn judge(&self, url: &str) -> Result<Url, Refused> {
-        judge(url, &self.listed)
+    /// What is wrong with it, fit to be told to whoever subscribes.
+    pub fn judge(&self, url: &str) -> Result<String, Refused> {
+        self.url(url).map(|url| url.origin().ascii_serialization())
+    }
+
+    fn url(&self, url: &str) -> Result<Url, Refused> {
+        judge(url, &self.inner.listed)
     }
 
     /// Sends it once. The URL is judged anew: the settings may have become stricter since it was accepted.
@@ -104,8 +119,8 @@ impl Endpoints {
     /// When nothing came back.
     pub async fn send(&self, message: Message) -> Result<Answer, NoAnswer> {
         let Message { method, url, headers, body, timeout } = message;
-        let url = self.judge(&url)?;
-        let client = self.client.get_or_init(|| self.make_client());
+        let url = self.url(&url)?;
+        let client = self.inner.client.get_or_init(|| self.inner.make_client());
         let client = client.as_ref().map_err(|error| {
             tracing::error!(error, "notifications can't be sent");
             NoAnswer::Ours
@@ -124,9 +139,11 @@ impl Endpoints {
             return Some(Duration::from_secs(seconds));
         }
         let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_microsecond();
-        u64::try_from(date - self.clock.now()).ok().map(Duration::from_micros)
+        u64::try_from(date - self.inner.clock.now()).ok().map(Duration::from_micros)
     }
+}
 
+impl Inner {
     fn make_client(&self) -> Result<Client, String> {
         let made = Client::builder()
             .user_agent(concat!("slotwright/", env!("CARGO_PKG_VERSION")))

@@ -71,7 +71,7 @@ fn endpoints(allow: &[&str], addresses: &[&str]) -> (Endpoints, Arc<AtomicUsize>
         let address = addresses[at];
         Box::pin(async move { Ok(vec![address]) })
     });
-    (Endpoints::new(&config(allow), Clock::system(), lookup).unwrap(), asked)
+    (Endpoints::with_lookup(&config(allow), Clock::system(), lookup).unwrap(), asked)
 }
 
 fn message(url: &str) -> Message {
@@ -254,6 +254,6 @@ async fn it_is_heard_when_to_come_back() {
 
 #[test]
 fn a_setting_that_is_no_host_is_named() {
-    let error = super::Deliveries::new(&config(&["https://x"]), &Clock::system()).unwrap_err();
+    let error = Endpoints::new(&config(&["https://x"]), Clock::system()).unwrap_err();
     assert!(error.starts_with("subscriptions.allow: \"https://x\""), "{error}");
 }
