@@ -72,6 +72,7 @@ type-RelatedPerson = relatives and carers
 type-Schedule = calendars
 type-ServiceRequest = referrals and orders
 type-Slot = free times
+type-Subscription = notifications that are set up
 
 # Parts of a type.
 param-category = the kind

@@ -72,6 +72,7 @@ type-RelatedPerson = familiares y cuidadores
 type-Schedule = agendas
 type-ServiceRequest = derivaciones y peticiones
 type-Slot = horas libres
+type-Subscription = avisos configurados
 
 # Partes de una clase.
 param-category = la clase

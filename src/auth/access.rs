@@ -12,6 +12,7 @@ use crate::clock::Micros;
 use crate::fhir::outcome::Issue;
 use crate::fhir::registry::{ResourceType, resource_type};
 use crate::fhir::search::Condition;
+use sha2::{Digest, Sha256};
 
 /// The access of one request. Every [`Permit`] of a client's comes from here.
 #[derive(Clone, Debug)]
@@ -20,13 +21,16 @@ pub struct Access {
     policy: &'static Policy,
     /// What patients consented to, and who asks as far as that goes; absent: nothing of any patient is reached.
     consents: Option<(Standing, Asker)>,
+    /// [`Access::name`] as subscriptions are tagged with it.
+    tag: String,
 }
 
 impl Access {
     /// The access of whoever makes a request, to what is of no patient. For the rest it has to be told what
     /// patients consented to: [`Access::under`].
     pub fn of(principal: Principal, policy: &'static Policy) -> Self {
-        Self { principal, policy, consents: None }
+        let tag = tag(&name(&principal));
+        Self { principal, policy, consents: None, tag }
     }
 
     /// The same under what patients consented to.
@@ -47,7 +51,7 @@ impl Access {
 
     /// The server's own, for work that it does of its own accord, such as loading the sandbox.
     pub fn of_server(work: &'static str, policy: &'static Policy) -> Self {
-        Self { principal: Principal::server(work), policy, consents: None }
+        Self::of(Principal::server(work), policy)
     }
 
     /// Who makes the request.
@@ -70,13 +74,12 @@ impl Access {
 
     /// A name that no two principals share, for what one of them leaves behind, such as idempotency keys.
     pub fn name(&self) -> String {
-        let client = self.principal.client.as_deref().unwrap_or_default();
-        match &self.principal.who {
-            Who::Account(id) => format!("account/{id}/{client}"),
-            Who::Client => format!("client/{client}"),
-            Who::Server(work) => format!("server/{work}"),
-            Who::Sandbox => String::new(),
-        }
+        name(&self.principal)
+    }
+
+    /// That name as subscriptions are tagged with it: it tells no more than whose they are.
+    pub fn tag(&self) -> &str {
+        &self.tag
     }
 
     /// The permit for one of the five rights on resources of a type.
@@ -243,6 +246,7 @@ impl Access {
             staff: user.filter(|(rtype, _)| rtype.starts_with("Practitioner")),
             emergency: principal.emergency.as_ref().map(|emergency| emergency.patient.as_str()),
             organization: grant.and_then(|grant| grant.organization.as_deref()),
+            subscriber: Some(&self.tag),
         }
     }
 
@@ -326,6 +330,24 @@ impl Access {
         });
         clauses.collect()
     }
+}
+
+fn name(principal: &Principal) -> String {
+    let client = principal.client.as_deref().unwrap_or_default();
+    match &principal.who {
+        Who::Account(id) => format!("account/{id}/{client}"),
+        Who::Client => format!("client/{client}"),
+        Who::Server(work) => format!("server/{work}"),
+        Who::Sandbox => String::new(),
+    }
+}
+
+/// A hash, so that letters in both cases and any length make a code.
+fn tag(name: &str) -> String {
+    Sha256::digest(name.as_bytes())
+        .iter()
+        .take(16)
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// What roles and scopes allow together; `None`: nothing.

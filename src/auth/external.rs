@@ -180,6 +180,7 @@ impl Unproved<'_> {
             patient: patient.or(own),
             scopes: Some(scopes(self.read.text("scope"), trusted, machine)),
             token: short(self.read.text("jti")).map(str::to_owned),
+            grant: None,
             // An emergency is declared with an account of this server.
             emergency: None,
         })

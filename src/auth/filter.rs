@@ -4,6 +4,7 @@ use super::rule::FilterKind;
 use super::view::STAFF;
 use crate::fhir::registry::{ResourceType, resource_type};
 use crate::fhir::search::{Condition, ReferenceValue, Rules, Test, TokenValue, compartment_condition, parse};
+use crate::fhir::subscription::words;
 
 /// What filters need to know of whoever asks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Facts<'a> {
     pub(super) emergency: Option<&'a str>,
     /// Logical id of the organisation that the role is limited to.
     pub(super) organization: Option<&'a str>,
+    /// Whoever asks, as the tag of a Subscription names them.
+    pub(super) subscriber: Option<&'a str>,
 }
 
 /// Which resources a filter leaves.
@@ -45,6 +48,7 @@ pub(super) fn suits(kind: FilterKind, rt: &'static ResourceType) -> bool {
         staff: Some(("Practitioner", "1")),
         emergency: Some("1"),
         organization: Some("1"),
+        subscriber: Some("1"),
     };
     matches!(limit(kind, rt, facts), Limit::Where(_))
 }
@@ -59,6 +63,7 @@ pub(super) fn limit(kind: FilterKind, rt: &'static ResourceType, facts: Facts<'_
         }
         FilterKind::OwnAlone => facts.own.and_then(|id| alone(rt, id)).into(),
         FilterKind::Public => public(rt).into(),
+        FilterKind::Subscriber => facts.subscriber.and_then(|name| of_subscriber(rt, name)).into(),
         FilterKind::Organization => match facts.organization {
             None => Limit::Everything,
             Some(id) => of_organization(rt, id).into(),
@@ -131,6 +136,15 @@ fn public(rt: &'static ResourceType) -> Option<Condition> {
         "Slot" => chain(rt, "schedule", "Schedule", public),
         _ => None,
     }
+}
+
+/// Subscriptions that carry the tag of whoever set them up.
+fn of_subscriber(rt: &'static ResourceType, name: &str) -> Option<Condition> {
+    if rt.name != "Subscription" {
+        return None;
+    }
+    let tag = TokenValue { system: Some(words::OWNER.to_owned()), code: Some(name.to_owned()) };
+    Some(Condition::Param(rt.param("_tag")?, Test::Token { not: false, any: vec![tag] }))
 }
 
 /// Of the calendars of an organisation's staff, rooms, services and devices.

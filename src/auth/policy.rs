@@ -15,9 +15,6 @@ use std::sync::LazyLock;
 /// The rules as they are written.
 pub const TEXT: &str = include_str!("policies.cedar");
 
-/// Types that have rules before they are served.
-const FORESEEN: &[&str] = &["Subscription"];
-
 /// Why the rules can't be used; one line for each problem.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the access rules are broken:\n{}", .0.join("\n"))]
@@ -171,10 +168,9 @@ impl Policy {
     }
 }
 
-/// The types that rules may name: those served, and those foreseen.
+/// The types that rules may name: those served.
 pub fn types() -> impl Iterator<Item = &'static str> {
-    let served = TYPES.iter().chain(LOGGED).map(|rt| rt.name);
-    served.chain(FORESEEN.iter().copied().filter(|name| resource_type(name).is_none()))
+    TYPES.iter().chain(LOGGED).map(|rt| rt.name)
 }
 
 /// All that rules may name as a resource: kind and name.

@@ -88,6 +88,8 @@ pub struct Principal {
     pub scopes: Option<Scopes>,
     /// `jti` of the token.
     pub token: Option<String>,
+    /// The authorization that the token comes from, when a person gave it.
+    pub grant: Option<String>,
     /// The emergency that counts now ([`Emergency::counting`]); its purpose is the purpose of use of all they do.
     pub emergency: Option<Emergency>,
 }
@@ -120,6 +122,7 @@ impl Default for Principal {
             patient: None,
             scopes: Some(Scopes::default()),
             token: None,
+            grant: None,
             emergency: None,
         }
     }

@@ -108,6 +108,7 @@ fn meaning(filter: FilterKind) -> &'static str {
             "what belongs to the organisation that the role was given for, if it was given for one"
         }
         FilterKind::InContext => "what is in the compartment of the patient in context",
+        FilterKind::Subscriber => "what whoever asks has set up through the same application",
         FilterKind::Emergency => {
             "what is about the one patient of a running emergency, who belongs to the organisation that the role \
              was given for, if it was given for one"

@@ -132,11 +132,13 @@ pub enum FilterKind {
     InContext,
     /// Of the patient of the emergency that is running.
     Emergency,
+    /// Set up by whoever asks, through the same client.
+    Subscriber,
 }
 
 impl FilterKind {
     /// Every filter.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Own,
         Self::OwnAlone,
         Self::Treated,
@@ -144,6 +146,7 @@ impl FilterKind {
         Self::Organization,
         Self::InContext,
         Self::Emergency,
+        Self::Subscriber,
     ];
 
     /// As policies write it.
@@ -156,6 +159,7 @@ impl FilterKind {
             Self::Organization => "organization",
             Self::InContext => "in-context",
             Self::Emergency => "emergency",
+            Self::Subscriber => "subscriber",
         }
     }
 
@@ -176,11 +180,14 @@ pub enum View {
     Decision,
     /// Who looked at a record, and when.
     Redacted,
+    /// What is subscribed to, without where it is sent.
+    Settings,
 }
 
 impl View {
     /// Every view.
-    pub const ALL: [Self; 4] = [Self::FreeBusy, Self::Demographics, Self::Decision, Self::Redacted];
+    pub const ALL: [Self; 5] =
+        [Self::FreeBusy, Self::Demographics, Self::Decision, Self::Redacted, Self::Settings];
 
     /// As policies write it.
     pub fn code(self) -> &'static str {
@@ -189,6 +196,7 @@ impl View {
             Self::Demographics => "demographics",
             Self::Decision => "decision",
             Self::Redacted => "redacted",
+            Self::Settings => "settings",
         }
     }
 

@@ -45,6 +45,9 @@ pub(super) fn elements(view: View, rtype: &str) -> Option<&'static [&'static str
         (View::Redacted, "AuditEvent") => {
             &["type", "subtype", "action", "recorded", "outcome", "purposeOfEvent", "agent", "source"]
         }
+        (View::Settings, "Subscription") => {
+            &["status", "end", "reason", "criteria", "_criteria", "error", "channel"]
+        }
         _ => return None,
     })
 }
@@ -56,6 +59,8 @@ fn inside(view: View, element: &str) -> Option<&'static [&'static str]> {
         (View::Decision, "provision") => &["type", "period"],
         (View::Redacted, "agent") => &["type", "role", "who", "altId", "name", "requestor", "purposeOfUse"],
         (View::Redacted, "source") => &["type"],
+        // Endpoints and headers may hold secrets.
+        (View::Settings, "channel") => &["type", "_type", "payload", "_payload", "extension"],
         _ => return None,
     })
 }

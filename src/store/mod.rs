@@ -26,6 +26,7 @@ pub mod scheduling;
 pub mod scim;
 pub mod search;
 pub mod state;
+pub mod subscription;
 pub mod visible;
 mod writer;
 
@@ -277,6 +278,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         scheduling::STATEMENTS,
         search::STATEMENTS,
         state::STATEMENTS,
+        subscription::STATEMENTS,
         dialect::statements(engine),
         &oauth::statements(),
         &audit::statements(),

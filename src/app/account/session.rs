@@ -88,6 +88,7 @@ pub fn principal(live: &Live) -> Principal {
         patient,
         scopes: None,
         token: None,
+        grant: None,
         emergency: live.emergency.clone(),
     }
 }

@@ -160,6 +160,7 @@ fn principal(claims: &AccessClaims, standing: &Standing, now: Micros) -> Princip
         patient: claims.patient.clone(),
         scopes: Some(Scopes::parse(&claims.scope)),
         token: Some(claims.jti.clone()),
+        grant: claims.grant.clone(),
         emergency,
     }
 }

@@ -15,11 +15,11 @@ fn letters(role: Role, name: &'static str) -> String {
 #[test]
 fn the_rules_come_to_the_table_they_were_written_from() {
     let table = [
-        (Role::Patient, ["rs", "crus", "rs", "rs", "rs", "crus", "", "", ""]),
-        (Role::Scheduler, ["rs", "cruds", "cruds", "cruds", "", "r", "r", "", ""]),
-        (Role::Clinician, ["rs", "crus", "rs", "rs", "", "rs", "", "", "c"]),
+        (Role::Patient, ["rs", "crus", "rs", "rs", "rs", "crus", "cruds", "", ""]),
+        (Role::Scheduler, ["rs", "cruds", "cruds", "cruds", "", "r", "cruds", "", ""]),
+        (Role::Clinician, ["rs", "crus", "rs", "rs", "", "rs", "cruds", "", "c"]),
         (Role::Compliance, ["", "", "", "", "rs", "rs", "r", "r", "ru"]),
-        (Role::System, ["cruds", "cruds", "cruds", "cruds", "c", "cruds", "", "", ""]),
+        (Role::System, ["cruds", "cruds", "cruds", "cruds", "c", "cruds", "cruds", "", ""]),
         (Role::Administrator, ["", "", "", "", "", "", "u", "cru", ""]),
     ];
     let names = [
@@ -67,6 +67,8 @@ fn obligations_are_those_of_the_table() {
         }
     }
     assert_eq!(read(Role::System, "Patient"), (None, None));
+    assert_eq!(read(Role::System, "Subscription"), (Some("subscriber"), None));
+    assert_eq!(read(Role::Compliance, "Subscription"), (None, Some("settings")));
 }
 
 #[test]

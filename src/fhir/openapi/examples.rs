@@ -76,6 +76,17 @@ pub(super) fn body(schema: &str) -> Option<Value> {
             "resourceType": "Slot", "status": "free", "schedule": { "reference": "https://ehr.example/fhir/Schedule/lind" },
             "start": "2031-03-03T09:00:00Z", "end": "2031-03-03T09:30:00Z"
         }),
+        "Subscription" => json!({
+            "resourceType": "Subscription", "status": "requested", "reason": "Show bookings at the front desk",
+            "criteria": "https://slotwright.org/fhir/SubscriptionTopic/appointment-booked",
+            "channel": {
+                "type": "websocket", "payload": "application/fhir+json",
+                "_payload": { "extension": [{
+                    "url": "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content",
+                    "valueCode": "id-only"
+                }] }
+            }
+        }),
         "AllergyIntolerance" => json!({
             "resourceType": "AllergyIntolerance", "patient": someone, "code": { "text": "Peanut" },
             "clinicalStatus": { "coding": [{

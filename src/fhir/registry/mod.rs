@@ -15,6 +15,7 @@ mod places;
 mod plans;
 mod records;
 mod scheduling;
+mod subscription;
 mod types;
 
 use build::{

@@ -2,7 +2,7 @@
 
 use super::{
     ResourceType, audit, care, clinical, findings, groups, medication, people, places, plans, records,
-    scheduling,
+    scheduling, subscription,
 };
 
 /// Types that are kept in the audit log instead.
@@ -41,4 +41,5 @@ pub static TYPES: &[ResourceType] = &[
     scheduling::SCHEDULE,
     care::SERVICE_REQUEST,
     scheduling::SLOT,
+    subscription::SUBSCRIPTION,
 ];

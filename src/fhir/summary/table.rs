@@ -275,4 +275,9 @@ pub(super) static TABLE: &[(&str, &[&str], &[&str])] = &[
         ],
         &["schedule", "status", "start", "end"],
     ),
+    (
+        "Subscription",
+        &["status", "contact", "end", "reason", "criteria", "error", "channel"],
+        &["status", "reason", "criteria", "channel"],
+    ),
 ];
