@@ -3,6 +3,7 @@
 //! There is no other way to take time: REST, patch, batch and transaction all end here.
 
 use super::App;
+use super::events::Happened;
 use super::write::{Work, parse, stamp};
 use crate::auth::Permit;
 use crate::fhir::bundle::{in_entry, merge as merge_errors};
@@ -273,9 +274,10 @@ fn follow(work: &mut Work, effects: &[Effect], slot: &TouchedSlot, version: Stri
 }
 
 /// The version that was written.
-async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Result<String, Error> {
+async fn serve(tx: &mut Tx, work: &mut Work, slot: &TouchedSlot, status: &str) -> Result<String, Error> {
     let (id, stored) = (slot.id.as_str(), &slot.stored);
-    let mut body = parse(stored)?;
+    let old = parse(stored)?;
+    let mut body = old.clone();
     if let Some(body) = body.as_object_mut() {
         body.insert("status".to_owned(), Value::String(status.to_owned()));
     }
@@ -285,6 +287,8 @@ async fn serve(tx: &mut Tx, work: &Work, slot: &TouchedSlot, status: &str) -> Re
     let new = NewVersion { rtype: "Slot", id, method: Method::Patch, at_us, body: &bytes };
     let vid = resource::replace(tx, &Permit::of_server("served status of slots"), stored, new).await?;
     scheduling::serve_slot(tx, slot.rid, status).await?;
+    let happened = Happened { rid: slot.rid, id, vid, before_vid: Some(stored.vid), at_us };
+    work.happened.extend(happened.to("Slot", Some(&old), Some(&body)));
     Ok(format!("Slot/{id}/_history/{vid}"))
 }
 

@@ -11,6 +11,7 @@ pub mod check;
 pub mod consents;
 pub mod delivery;
 pub mod emergency;
+pub mod events;
 pub mod execute;
 pub mod external;
 pub mod history;
@@ -90,6 +91,10 @@ pub struct App {
     pub endpoints: delivery::Endpoints,
     /// What patients consented to.
     pub consents: consents::Consents,
+    /// Raised after a commit with new events, which wait for their numbers.
+    pub events: events::Signal,
+    /// Raised when events were handed out to subscriptions, by whichever process.
+    pub handed_out: events::Signal,
     /// Whether this is a sandbox.
     pub mode: Mode,
     /// The access rules.
@@ -130,6 +135,8 @@ impl App {
         let recorder = audit::Recorder::start(&store);
         let keys = oauth::keys::KeyRing::new(config.auth.keys.clone(), clock.clone());
         Ok(Self {
+            events: store.events().clone(),
+            handed_out: events::Signal::default(),
             store,
             clock,
             config,

@@ -4,6 +4,7 @@
 //! slot status, references, protection of what is referred to) to [`Work::settle`].
 
 use super::booking::Effect;
+use super::events::Happened;
 use super::references::Pending;
 use super::within::{self, Judgement};
 use super::{Answer, App, Body, Context, Version, audit, read, references, typed};
@@ -18,6 +19,7 @@ use crate::fhir::interaction::{Instance, Interaction, Target, WriteConditions};
 use crate::fhir::outcome::{Error, Issue, Kind};
 use crate::fhir::patch;
 use crate::fhir::registry::{ResourceType, resource_type};
+use crate::store::events::NewEvent;
 use crate::store::resource::{self, Method, NewVersion, Stored};
 use crate::store::{Tx, index};
 use bytes::Bytes;
@@ -50,6 +52,8 @@ pub struct Work {
     pub(super) judgements: Vec<Judgement>,
     /// What goes on the record.
     pub(super) written: Vec<Written>,
+    /// What happened, for the event log.
+    pub(super) happened: Vec<NewEvent>,
     /// In what it happens.
     pub(super) scene: Scene,
 }
@@ -84,6 +88,7 @@ impl Work {
             deleted: Vec::new(),
             judgements: Vec::new(),
             written: Vec::new(),
+            happened: Vec::new(),
             scene: audit::scene(ctx),
         }
     }
@@ -107,6 +112,7 @@ impl Work {
                 }
             }
         }
+        crate::store::events::record(tx, &self.happened).await?;
         audit::written(tx, app, &self).await
     }
 }
@@ -363,6 +369,8 @@ async fn delete(
         body: &current.body,
     };
     let vid = resource::replace(tx, &permit, &current, new).await?;
+    let happened = Happened { rid: current.rid, id: &instance.id, vid, before_vid: Some(current.vid), at_us };
+    work.happened.extend(happened.to(instance.rtype.name, Some(&old), None));
     index::write(tx, current.rid, instance.rtype, Some(&old), None).await?;
     typed::remove(tx, &instance, &current).await?;
     let mut whose = BTreeSet::new();
@@ -422,6 +430,8 @@ pub(super) async fn store_version(
         }
         None => resource::insert(tx, permit, new).await?,
     };
+    let happened = Happened { rid, id, vid, before_vid: live.map(|stored| stored.vid), at_us };
+    work.happened.extend(happened.to(rtype.name, old.as_ref(), Some(&body)));
     within::after(work, permit, rtype, rid, &body)?;
     index::write(tx, rid, rtype, old.as_ref(), Some(&body)).await?;
     typed::put(tx, work, instance, rid, live.is_some(), typed).await?;

@@ -5,6 +5,7 @@
 pub mod appointment;
 pub mod claims;
 pub mod conflict;
+pub mod event;
 pub mod slot;
 
 use crate::clock::Micros;

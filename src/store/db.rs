@@ -189,7 +189,11 @@ impl Row {
 ///
 /// Dropping it without a commit rolls back.
 #[derive(Debug)]
-pub struct Tx(pub(super) Conn);
+pub struct Tx {
+    pub(super) conn: Conn,
+    /// Whether events were recorded, which waits for the commit to be told.
+    pub(super) has_events: bool,
+}
 
 #[derive(Debug)]
 pub(super) enum Conn {
@@ -220,7 +224,7 @@ macro_rules! bound {
 /// Runs a statement on whichever connection this is, and takes up what it gave.
 macro_rules! on_connection {
     ($tx:expr, |$connection:ident| $run:expr, |$given:ident| $take:expr) => {
-        match &mut $tx.0 {
+        match &mut $tx.conn {
             Conn::SqliteWriter($connection) => {
                 let $given = $run.await?;
                 $take
@@ -238,9 +242,13 @@ macro_rules! on_connection {
 }
 
 impl Tx {
+    pub(super) fn new(conn: Conn) -> Self {
+        Self { conn, has_events: false }
+    }
+
     /// The engine behind this connection.
     pub fn engine(&self) -> Engine {
-        match self.0 {
+        match self.conn {
             Conn::SqliteWriter(_) | Conn::Sqlite(_) => Engine::Sqlite,
             Conn::Postgres(_) => Engine::Postgres,
         }
@@ -281,7 +289,7 @@ impl Tx {
         sql: String,
         columns: Vec<Column>,
     ) -> Result<u64, StoreError> {
-        let Conn::Postgres(held) = &mut self.0 else {
+        let Conn::Postgres(held) = &mut self.conn else {
             return Err(StoreError::Other("only PostgreSQL takes columns".to_owned()));
         };
         let mut query = sqlx::query(AssertSqlSafe(sql));

@@ -12,6 +12,7 @@ pub mod delivery;
 mod dialect;
 pub mod emergency;
 mod error;
+pub mod events;
 pub mod history;
 pub mod idempotency;
 pub mod index;
@@ -25,6 +26,7 @@ pub mod sandbox;
 pub mod scheduling;
 pub mod scim;
 pub mod search;
+mod signal;
 pub mod state;
 pub mod subscription;
 pub mod visible;
@@ -32,6 +34,7 @@ mod writer;
 
 pub use db::{Arg, Engine, Row, Tx};
 pub use error::StoreError;
+pub use signal::{Signal, Waiter};
 
 use crate::config::Database;
 use db::Conn;
@@ -54,6 +57,7 @@ const ATTEMPTS: u32 = 10;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: Pool,
+    events: Signal,
 }
 
 #[derive(Clone, Debug)]
@@ -101,12 +105,13 @@ impl Store {
     /// # Errors
     /// When it can't be reached, or holds tables of a newer version.
     pub async fn open(url: &str, settings: &Database) -> Result<Self, StoreError> {
+        let events = Signal::default();
         let pool = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             Self::open_postgres(url, settings).await?
         } else {
-            Self::open_sqlite(url, settings).await?
+            Self::open_sqlite(url, settings, events.clone()).await?
         };
-        Ok(Self { pool })
+        Ok(Self { pool, events })
     }
 
     /// Opens the database at `url` to read, without touching its tables: for looking at what may be evidence.
@@ -118,7 +123,8 @@ impl Store {
             let options = PgConnectOptions::from_str(url)?
                 .application_name("slotwright")
                 .options([("default_transaction_read_only", "on")]);
-            return Ok(Self { pool: Pool::Postgres(Connections::open(options, settings).await?) });
+            let pool = Pool::Postgres(Connections::open(options, settings).await?);
+            return Ok(Self { pool, events: Signal::default() });
         }
         let options = SqliteConnectOptions::from_str(url)?
             .read_only(true)
@@ -126,8 +132,10 @@ impl Store {
             .pragma("temp_store", "memory");
         let readers = Connections::open(options.clone(), settings).await?;
         // Takes no writes: its connection is one that reads.
-        let writer = Writer::start(sqlx::SqliteConnection::connect_with(&options).await?);
-        Ok(Self { pool: Pool::Sqlite { readers, writer } })
+        let events = Signal::default();
+        let connection = sqlx::SqliteConnection::connect_with(&options).await?;
+        let writer = Writer::start(connection, events.clone());
+        Ok(Self { pool: Pool::Sqlite { readers, writer }, events })
     }
 
     async fn open_postgres(url: &str, settings: &Database) -> Result<Pool, StoreError> {
@@ -145,7 +153,7 @@ impl Store {
         Ok(Pool::Postgres(Connections::open(options, settings).await?))
     }
 
-    async fn open_sqlite(url: &str, settings: &Database) -> Result<Pool, StoreError> {
+    async fn open_sqlite(url: &str, settings: &Database, events: Signal) -> Result<Pool, StoreError> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -166,7 +174,12 @@ impl Store {
             .map_err(|e| StoreError::Other(e.to_string()))?;
         let options = options.read_only(true).create_if_missing(false);
         let readers = Connections::open(options, settings).await?;
-        Ok(Pool::Sqlite { readers, writer: Writer::start(connection) })
+        Ok(Pool::Sqlite { readers, writer: Writer::start(connection, events) })
+    }
+
+    /// Raised after each commit of this process that recorded events.
+    pub fn events(&self) -> &Signal {
+        &self.events
     }
 
     /// Which engine this is.
@@ -179,7 +192,7 @@ impl Store {
 
     /// A connection for a single statement that reads.
     pub async fn reader(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.pool {
+        Ok(Tx::new(match &self.pool {
             Pool::Sqlite { readers, .. } => Conn::Sqlite(readers.get().await?),
             Pool::Postgres(connections) => Conn::Postgres(connections.get().await?),
         }))
@@ -188,7 +201,7 @@ impl Store {
     /// A connection on which several statements read one consistent state.
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         let mut tx = self.reader().await?;
-        match &mut tx.0 {
+        match &mut tx.conn {
             Conn::Sqlite(held) => held.begin("BEGIN").await?,
             Conn::Postgres(held) => held.begin(dialect::BEGIN_SNAPSHOT).await?,
             Conn::SqliteWriter(_) => {}
@@ -209,7 +222,8 @@ impl Store {
         match &self.pool {
             Pool::Sqlite { writer, .. } => writer.write(work).await,
             Pool::Postgres(connections) => {
-                let task = tokio::spawn(write_postgres(connections.clone(), intent, work));
+                let task = write_postgres(connections.clone(), self.events.clone(), intent, work);
+                let task = tokio::spawn(task);
                 task.await.unwrap_or_else(|e| Err(StoreError::Other(e.to_string()).into()))
             }
         }
@@ -229,14 +243,19 @@ impl Store {
     }
 }
 
-async fn write_postgres<F, T, E>(connections: Connections<Postgres>, intent: Intent, work: F) -> Result<T, E>
+async fn write_postgres<F, T, E>(
+    connections: Connections<Postgres>,
+    events: Signal,
+    intent: Intent,
+    work: F,
+) -> Result<T, E>
 where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     E: From<StoreError> + Retry,
 {
     let mut attempt = 1;
     loop {
-        match write_postgres_once(connections.get().await?, intent, &work).await {
+        match write_postgres_once(connections.get().await?, &events, intent, &work).await {
             Err(error) if error.may_retry() && attempt < ATTEMPTS => {
                 // Growing pauses let the winners finish first.
                 tokio::time::sleep(Duration::from_millis(u64::from(attempt * attempt))).await;
@@ -247,16 +266,24 @@ where
     }
 }
 
-async fn write_postgres_once<F, T, E>(mut held: Held<Postgres>, intent: Intent, work: &F) -> Result<T, E>
+async fn write_postgres_once<F, T, E>(
+    mut held: Held<Postgres>,
+    events: &Signal,
+    intent: Intent,
+    work: &F,
+) -> Result<T, E>
 where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     E: From<StoreError>,
 {
     held.begin(dialect::begin(intent)).await.map_err(StoreError::from)?;
-    let mut tx = Tx(Conn::Postgres(held));
+    let mut tx = Tx::new(Conn::Postgres(held));
     let answer = work(&mut tx).await?;
-    if let Conn::Postgres(held) = &mut tx.0 {
+    if let Conn::Postgres(held) = &mut tx.conn {
         held.commit().await.map_err(StoreError::from)?;
+    }
+    if tx.has_events {
+        events.notify();
     }
     Ok(answer)
 }
@@ -282,6 +309,7 @@ pub fn statements(engine: Engine) -> Vec<(&'static str, &'static str)> {
         dialect::statements(engine),
         &oauth::statements(),
         &audit::statements(),
+        &events::statements(),
         &scim::statements(),
         &delivery::statements(),
     ]

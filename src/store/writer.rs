@@ -5,6 +5,7 @@
 
 use super::StoreError;
 use super::db::{Conn, Tx};
+use super::signal::Signal;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
@@ -63,10 +64,10 @@ where
 }
 
 impl Writer {
-    /// Starts the writer task on a connection of its own.
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    /// Starts the writer task on a connection of its own; `events` is raised after commits with events.
+    pub(super) fn start(connection: SqliteConnection, events: Signal) -> Self {
         let (queue, jobs) = mpsc::channel(4 * BATCH);
-        tokio::spawn(write_batches(Tx(Conn::SqliteWriter(connection)), jobs));
+        tokio::spawn(write_batches(Tx::new(Conn::SqliteWriter(connection)), jobs, events));
         Self { queue }
     }
 
@@ -85,7 +86,7 @@ impl Writer {
     }
 }
 
-async fn write_batches(mut tx: Tx, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+async fn write_batches(mut tx: Tx, mut jobs: mpsc::Receiver<Box<dyn Job>>, events: Signal) {
     while let Some(first) = jobs.recv().await {
         let mut done = Vec::with_capacity(BATCH);
         let committed = write_batch(&mut tx, first, &mut jobs, &mut done).await;
@@ -93,6 +94,9 @@ async fn write_batches(mut tx: Tx, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
             tracing::error!(%error, "a batch of writes failed and was rolled back");
             // Nothing to roll back when the engine already did.
             let _ = tx.execute("ROLLBACK", vec![]).await;
+        }
+        if std::mem::take(&mut tx.has_events) && committed.is_ok() {
+            events.notify();
         }
         let committed = committed.map_err(|error| error.to_string());
         for job in done {

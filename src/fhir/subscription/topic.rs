@@ -149,7 +149,7 @@ pub fn by_short_name(code: &str) -> Option<&'static Topic> {
     TOPICS.iter().find(|topic| topic.code == code)
 }
 
-/// The `SubscriptionTopic` resources (R5) that describe the table: `(id, JSON)`.
+/// The `SubscriptionTopic` resources (R5; R4 has none) that describe the table: `(id, JSON)`.
 pub fn definitions() -> &'static [(&'static str, &'static str)] {
     macro_rules! file {
         ($($code:literal),*) => {
@@ -208,14 +208,6 @@ mod tests {
             let told: Value = serde_json::from_str(text).unwrap();
             assert_eq!(told, definition(topic), "{}", topic.code);
         }
-    }
-
-    #[test]
-    fn tmp_print() {
-        for topic in TOPICS {
-            println!("@@{}\n{}", topic.code, serde_json::to_string_pretty(&definition(topic)).unwrap());
-        }
-        println!("@@");
     }
 
     fn definition(topic: &Topic) -> Value {
