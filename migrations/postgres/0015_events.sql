@@ -41,12 +41,14 @@ CREATE TABLE event_sequencer (
 INSERT INTO event_sequencer (one) VALUES (1);
 
 -- Subscriptions that are or were accepted: what is not in the resource. `owner` is the access of whoever asked for it
--- (JSON: client, account, scopes, patient), judged anew at each delivery. `count` is the number of its last event;
+-- (JSON: client, account, scopes, patient), judged anew at each delivery; `subscriber` is their name as
+-- resources are tagged with it. `count` is the number of its last event;
 -- every event up to `done` was delivered or sent to an inbox that needs no answer. `generation` rises with each change of the resource.
 CREATE TABLE subscription (
     id            TEXT COLLATE "C"   NOT NULL PRIMARY KEY,
     rid           BIGINT NOT NULL,
     owner         TEXT COLLATE "C"   NOT NULL,
+    subscriber    TEXT COLLATE "C"   NOT NULL,
     channel       TEXT COLLATE "C"   NOT NULL,
     status        TEXT COLLATE "C"   NOT NULL CHECK (status IN ('requested', 'active', 'error', 'off')),
     error         TEXT COLLATE "C"   NOT NULL DEFAULT '',
@@ -73,6 +75,7 @@ CREATE TABLE subscription (
     heartbeat_us  BIGINT,
     changed_us    BIGINT NOT NULL
 );
+CREATE INDEX subscription_subscriber ON subscription (subscriber);
 CREATE INDEX subscription_due ON subscription (due_us, id) WHERE due_us IS NOT NULL;
 CREATE INDEX subscription_beats ON subscription (heartbeat_us, id) WHERE heartbeat_us IS NOT NULL;
 

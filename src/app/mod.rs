@@ -25,6 +25,7 @@ pub mod read;
 mod references;
 pub mod scim;
 pub mod search;
+pub mod subscriptions;
 mod typed;
 pub mod unfit;
 pub mod upstream;
@@ -89,6 +90,8 @@ pub struct App {
     pub planning: bulk::Planning,
     /// Where notifications are sent.
     pub endpoints: delivery::Endpoints,
+    /// What those may see who set subscriptions up.
+    pub owners: subscriptions::Owners,
     /// What patients consented to.
     pub consents: consents::Consents,
     /// Raised after a commit with new events, which wait for their numbers.
@@ -155,6 +158,7 @@ impl App {
             log_keys: Arc::default(),
             planning: bulk::Planning::default(),
             endpoints,
+            owners: subscriptions::Owners::default(),
             consents,
             mode: Mode::Production,
             policy,

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::booking::{self, Effect};
+use super::subscriptions::{self, Subscribed};
 use super::write::Work;
 use crate::auth::consent;
 use crate::fhir::interaction::Instance;
@@ -26,6 +27,8 @@ pub enum Typed {
     Appointment(Option<Appointment>, Appointment),
     /// Whose time a booking takes.
     ClaimsAs(Option<String>),
+    /// What is subscribed to.
+    Subscription(Box<Subscribed>),
 }
 
 /// Reads the typed side of a body, and writes into the body what the server decides.
@@ -65,6 +68,9 @@ pub async fn prepare(
                 keep_claims(tx, instance).await?;
             }
             Typed::ClaimsAs(claims_as)
+        }
+        "Subscription" => {
+            Typed::Subscription(Box::new(subscriptions::prepare(tx, app, work, instance, old, body).await?))
         }
         _ => Typed::Nothing,
     })
@@ -259,6 +265,7 @@ pub async fn put(
             let key = format!("{}/{id}", instance.rtype.name);
             scheduling::put_claims_as(tx, &key, actor.as_deref()).await?;
         }
+        Typed::Subscription(subscribed) => subscriptions::keep(tx, work, id, rid, *subscribed).await?,
         Typed::Appointment(old, new) => {
             scheduling::put_appointment(tx, rid, id, &new, !existed).await?;
             let entry = work.entry;
@@ -298,6 +305,7 @@ pub async fn remove(tx: &mut Tx, instance: &Instance, current: &Stored) -> Resul
     match instance.rtype.name {
         "Schedule" => scheduling::put_schedule(tx, current.rid, &instance.id, &[]).await?,
         "Slot" => scheduling::remove_slot(tx, current.rid).await?,
+        "Subscription" => subscriptions::remove(tx, &instance.id).await?,
         "Appointment" => scheduling::remove_appointment(tx, current.rid).await?,
         "Location" | "PractitionerRole" => {
             let key = format!("{}/{}", instance.rtype.name, instance.id);

@@ -7,7 +7,7 @@ use super::booking::Effect;
 use super::events::Happened;
 use super::references::Pending;
 use super::within::{self, Judgement};
-use super::{Answer, App, Body, Context, Version, audit, read, references, typed};
+use super::{Answer, App, Body, Context, Version, audit, read, references, subscriptions, typed};
 use crate::audit::act::Act;
 use crate::audit::event::Scene;
 use crate::audit::patients;
@@ -397,6 +397,9 @@ pub(super) async fn store_version(
     references::localise(&mut body, &work.base);
     let live = current.as_ref().filter(|stored| !stored.deleted);
     let old = live.map(parse).transpose()?;
+    if rtype.name == "Subscription" {
+        subscriptions::mark(&work.access, old.as_ref(), &mut body);
+    }
     if app.config.references.checked(rtype.name) {
         work.references.extend(references::pending(rtype.name, &body, old.as_ref(), work.entry));
     }

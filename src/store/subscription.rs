@@ -6,13 +6,12 @@ use crate::args;
 use crate::clock::Micros;
 
 statements! {
-    INSERT = "INSERT INTO subscription (id, rid, owner, channel, status, ends_us, due_us, changed_us, host, most) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    INSERT = "INSERT INTO subscription (id, rid, owner, channel, status, ends_us, due_us, changed_us, host, most, \
+        subscriber) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     // What was begun before is not written down any more, and goes on with the events that were chosen for it.
     CHANGE = "UPDATE subscription SET channel = $1, status = $2, error = '', ends_us = $3, due_us = $4, changed_us = $5, \
         host = $6, most = $7, generation = generation + 1, fence = fence + 1, until_us = 0, tries = 0, failing_us = NULL, \
-        warned_us = NULL, heartbeat_us = NULL \
-        WHERE id = $8";
+        warned_us = NULL, heartbeat_us = $8 WHERE id = $9";
     SET_STATUS = "UPDATE subscription SET status = $1, error = $2, changed_us = $3 WHERE id = $4 AND status = $5";
     SWITCH_OFF = "UPDATE subscription SET due_us = NULL, heartbeat_us = NULL WHERE id = $1";
     FIND = "SELECT s.id, s.rid, s.owner, s.channel, s.status, s.error, s.generation, s.count, s.done, s.ends_us, \
@@ -22,6 +21,7 @@ statements! {
         WHERE s.status <> 'off' AND s.id > $1 ORDER BY s.id LIMIT $2";
     ENDED = "SELECT id FROM subscription WHERE status <> 'off' AND ends_us IS NOT NULL AND ends_us <= $1 \
         ORDER BY id LIMIT 100";
+    COUNT_OF = "SELECT COUNT(*) FROM subscription WHERE subscriber = $1";
     STATE = "SELECT seq FROM subscription_state";
     REMOVE = "DELETE FROM subscription WHERE id = $1";
     REMOVE_EVENTS = "DELETE FROM subscription_event WHERE subscription = $1";
@@ -80,6 +80,17 @@ pub struct Kept<'a> {
     pub host: &'a str,
     /// The most events of one notification.
     pub most: u32,
+    /// When a heartbeat is due.
+    pub heartbeat_us: Option<Micros>,
+}
+
+/// Whose a subscription is.
+#[derive(Clone, Debug)]
+pub struct Whose {
+    /// Their access, as JSON.
+    pub owner: String,
+    /// Their name, as resources are tagged with it.
+    pub subscriber: String,
 }
 
 /// Keeps a new subscription.
@@ -87,21 +98,39 @@ pub async fn insert(
     tx: &mut Tx,
     kept: Kept<'_>,
     rid: i64,
-    owner: &str,
+    whose: &Whose,
     now: Micros,
 ) -> Result<(), StoreError> {
-    let Kept { id, channel, status, ends_us, due_us, host, most } = kept;
-    tx.execute(INSERT, args![id, rid, owner, channel, status, ends_us, due_us, now, host, i64::from(most)])
-        .await
-        .map(drop)
+    let args = args![
+        kept.id,
+        rid,
+        whose.owner.as_str(),
+        kept.channel,
+        kept.status,
+        kept.ends_us,
+        kept.due_us,
+        now,
+        kept.host,
+        i64::from(kept.most),
+        whose.subscriber.as_str()
+    ];
+    tx.execute(INSERT, args).await.map(drop)
 }
 
 /// Keeps what its owner changed; how tries went so far is forgotten.
 pub async fn change(tx: &mut Tx, kept: Kept<'_>, now: Micros) -> Result<(), StoreError> {
-    let Kept { id, channel, status, ends_us, due_us, host, most } = kept;
-    tx.execute(CHANGE, args![channel, status, ends_us, due_us, now, host, i64::from(most), id])
-        .await
-        .map(drop)
+    let args = args![
+        kept.channel,
+        kept.status,
+        kept.ends_us,
+        kept.due_us,
+        now,
+        kept.host,
+        i64::from(kept.most),
+        kept.heartbeat_us,
+        kept.id
+    ];
+    tx.execute(CHANGE, args).await.map(drop)
 }
 
 /// Notes a status that the server gives; false when the status is not `from` any more. One that is off has nothing due.
@@ -145,6 +174,11 @@ pub async fn live(tx: &mut Tx) -> Result<(i64, Vec<Subscription>), StoreError> {
 /// Some of those whose time is over and that are not off yet.
 pub async fn ended(tx: &mut Tx, now: Micros) -> Result<Vec<String>, StoreError> {
     tx.all(ENDED, args![now]).await?.iter().map(|row| row.text(0)).collect()
+}
+
+/// How many subscriptions there are of one subscriber.
+pub async fn count_of(tx: &mut Tx, subscriber: &str) -> Result<i64, StoreError> {
+    tx.one(COUNT_OF, args![subscriber]).await?.int(0)
 }
 
 /// Rises with every change of what is subscribed to.

@@ -145,11 +145,11 @@ async fn stand(app: &App, claims: &AccessClaims) -> Result<Standing, Error> {
 }
 
 fn principal(claims: &AccessClaims, standing: &Standing, now: Micros) -> Principal {
-    let of_client = vec![RoleGrant { role: Role::System, organization: None }];
-    let (who, roles) = match claims.grant {
-        Some(_) => (Who::Account(claims.sub.clone()), roles(standing)),
-        None => (Who::Client, of_client),
+    let who = match claims.grant {
+        Some(_) => Who::Account(claims.sub.clone()),
+        None => Who::Client,
     };
+    let roles = roles_of(&who, standing);
     let emergency = Emergency::counting(standing.emergency.clone(), &roles, now);
     let user = standing.fhir_user.as_deref().and_then(|user| user.split_once('/'));
     Principal {
@@ -168,6 +168,14 @@ fn principal(claims: &AccessClaims, standing: &Standing, now: Micros) -> Princip
 /// The emergency that counts now for the account behind a token.
 pub fn emergency(app: &App, standing: &Standing) -> Option<Emergency> {
     Emergency::counting(standing.emergency.clone(), &roles(standing), app.clock.now())
+}
+
+/// The roles of a person or of a client that acts for itself.
+pub fn roles_of(who: &Who, standing: &Standing) -> Vec<RoleGrant> {
+    match who {
+        Who::Account(_) => roles(standing),
+        _ => vec![RoleGrant { role: Role::System, organization: None }],
+    }
 }
 
 /// Roles that we know; one that we don't know gives nothing.

@@ -2,7 +2,7 @@
 
 use super::topic::Topic;
 use crate::clock::Micros;
-use crate::fhir::registry::{COMMON, ParamKind, ResourceType, resource_type};
+use crate::fhir::registry::{COMMON, ParamKind, ResourceType, SearchParam, resource_type};
 use crate::fhir::search::matches::{Judged, judge};
 use crate::fhir::search::{Condition, ReferenceValue, Rules, Test, parse, text};
 use serde_json::Value;
@@ -118,6 +118,13 @@ impl Filter {
         matches!(judge(&self.condition, self.rtype, body, now), Judged::Holds)
     }
 
+    /// The parameters that it looks at.
+    pub fn params(&self) -> Vec<&'static SearchParam> {
+        let mut params = Vec::new();
+        collect(&self.condition, &mut params);
+        params
+    }
+
     /// Values of one parameter, of which every match has one: that by which few others are found. Empty: none is
     /// known.
     pub fn keys(&self) -> Vec<Key> {
@@ -126,6 +133,18 @@ impl Filter {
         candidates
             .max_by_key(|(weight, keys)| (*weight, std::cmp::Reverse(keys.len())))
             .map_or(Vec::new(), |(_, keys)| keys)
+    }
+}
+
+fn collect(condition: &Condition, params: &mut Vec<&'static SearchParam>) {
+    match condition {
+        Condition::Param(param, _) | Condition::Missing(param, _) => params.push(param),
+        Condition::All(parts) | Condition::Either(parts) => {
+            parts.iter().for_each(|part| collect(part, params));
+        }
+        Condition::Not(inner) => collect(inner, params),
+        Condition::Chain(param, _) => params.push(param),
+        Condition::Has(..) | Condition::Any(_) => {}
     }
 }
 
