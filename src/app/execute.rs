@@ -1,7 +1,7 @@
 //! The one entry of every FHIR request.
 
 use super::authorize::authorize;
-use super::{Answer, App, Body, Context, audit, bulk, history, idempotent, read, write};
+use super::{Answer, App, Body, Context, audit, bulk, history, idempotent, read, subscriptions, write};
 use crate::fhir::interaction::Interaction;
 use crate::fhir::outcome::{Error, Kind};
 use crate::fhir::registry::ResourceType;
@@ -44,6 +44,11 @@ pub async fn execute(
             history::history(app, ctx, rtype, id.as_deref(), &query).await
         }
         Interaction::Bundle => super::bundle::process(app, ctx, body).await,
+        Interaction::Operation { ref name, rtype: Some(rtype), .. }
+            if rtype.name == "Subscription" && subscriptions::is_operation(name) =>
+        {
+            subscriptions::operate(app, ctx, &interaction, &body).await
+        }
         Interaction::Operation { .. } => super::operation::run(app, ctx, &interaction, body).await,
         Interaction::Create { .. }
         | Interaction::Update(..)

@@ -15,12 +15,14 @@ statements! {
     SET_STATUS = "UPDATE subscription SET status = $1, error = $2, changed_us = $3 WHERE id = $4 AND status = $5";
     SWITCH_OFF = "UPDATE subscription SET due_us = NULL, heartbeat_us = NULL WHERE id = $1";
     FIND = "SELECT s.id, s.rid, s.owner, s.channel, s.status, s.error, s.generation, s.count, s.done, s.ends_us, \
-        s.paused, s.changed_us, r.body FROM subscription s JOIN resource r ON r.rid = s.rid WHERE s.id = $1";
+        s.paused, s.changed_us, r.body, s.subscriber FROM subscription s JOIN resource r ON r.rid = s.rid WHERE s.id = $1";
     LIVE = "SELECT s.id, s.rid, s.owner, s.channel, s.status, s.error, s.generation, s.count, s.done, s.ends_us, \
-        s.paused, s.changed_us, r.body FROM subscription s JOIN resource r ON r.rid = s.rid \
+        s.paused, s.changed_us, r.body, s.subscriber FROM subscription s JOIN resource r ON r.rid = s.rid \
         WHERE s.status <> 'off' AND s.id > $1 ORDER BY s.id LIMIT $2";
     ENDED = "SELECT id FROM subscription WHERE status <> 'off' AND ends_us IS NOT NULL AND ends_us <= $1 \
         ORDER BY id LIMIT 100";
+    OF_SUBSCRIBER = "SELECT id FROM subscription WHERE subscriber = $1 AND status <> 'off' AND channel = 'websocket' \
+        ORDER BY id LIMIT 200";
     COUNT_OF = "SELECT COUNT(*) FROM subscription WHERE subscriber = $1";
     STATE = "SELECT seq FROM subscription_state";
     REMOVE = "DELETE FROM subscription WHERE id = $1";
@@ -41,6 +43,8 @@ pub struct Subscription {
     pub rid: i64,
     /// The access of whoever asked for it, as JSON.
     pub owner: String,
+    /// Their name, as resources are tagged with it.
+    pub subscriber: String,
     /// `rest-hook`, `websocket` or `server-sent-events`.
     pub channel: String,
     /// `requested`, `active`, `error` or `off`.
@@ -176,6 +180,11 @@ pub async fn ended(tx: &mut Tx, now: Micros) -> Result<Vec<String>, StoreError> 
     tx.all(ENDED, args![now]).await?.iter().map(|row| row.text(0)).collect()
 }
 
+/// Some of a subscriber's that a WebSocket can be bound to.
+pub async fn of_subscriber(tx: &mut Tx, subscriber: &str) -> Result<Vec<String>, StoreError> {
+    tx.all(OF_SUBSCRIBER, args![subscriber]).await?.iter().map(|row| row.text(0)).collect()
+}
+
 /// How many subscriptions there are of one subscriber.
 pub async fn count_of(tx: &mut Tx, subscriber: &str) -> Result<i64, StoreError> {
     tx.one(COUNT_OF, args![subscriber]).await?.int(0)
@@ -209,5 +218,6 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         paused: row.int(10)? != 0,
         changed_us: row.int(11)?,
         body: row.blob(12)?,
+        subscriber: row.text(13)?,
     })
 }

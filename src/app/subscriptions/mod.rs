@@ -1,10 +1,16 @@
 //! Subscriptions: who may have which, their states, and what is asked of them. What happens is handed out by
 //! `events`; what is sent is `delivery`.
 
+mod asked;
 mod hooks;
+mod operations;
 mod owner;
 mod status;
+mod token;
+mod told;
 
 pub use hooks::{Subscribed, keep, mark, prepare, remove};
+pub use operations::{SOCKET, definition, is_operation, operate, state};
 pub use owner::{Gone, Owner, Owners, owner};
 pub use status::{change_status, switch_off};
+pub use told::{Told, may_know, tell};

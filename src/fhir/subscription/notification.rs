@@ -150,14 +150,13 @@ pub fn bundle(base: &str, status: &Status, content: Content) -> Value {
 }
 
 /// The states of subscriptions as a `searchset` Bundle, for `$status`.
-pub fn searchset(base: &str, own_url: &str, statuses: &[Status]) -> Value {
+pub fn searchset(base: &str, own_url: &str, statuses: &[(Status, Content)]) -> Value {
     let entries: Vec<Value> = statuses
         .iter()
-        .map(|status| {
+        .map(|(status, content)| {
             json!({
                 "fullUrl": format!("urn:uuid:{}", stable_id(status, "status")),
-                // The topic is no secret of the record: whoever reads the subscription reads it there.
-                "resource": parameters(base, status, Content::FullResource),
+                "resource": parameters(base, status, *content),
                 "search": { "mode": "match" }
             })
         })
@@ -263,7 +262,11 @@ mod tests {
                 assert_eq!(told, text(&bundle("https://a.example/fhir", &status(kind), content)));
             }
         }
-        let told = text(&searchset("https://a.example/fhir", "x", &[status(NotificationKind::QueryStatus)]));
+        let told = text(&searchset(
+            "https://a.example/fhir",
+            "x",
+            &[(status(NotificationKind::QueryStatus), Content::IdOnly)],
+        ));
         fhirkit::from_json_strict::<fhirkit::r4::Resource>(&told).expect("valid");
     }
 
