@@ -88,6 +88,8 @@ pub struct App {
     pub log_keys: Arc<OnceLock<Vec<Verifier>>>,
     /// Exports whose files this process is finding.
     pub planning: bulk::Planning,
+    /// Raised when events were handed out to subscriptions, or one has something to send.
+    pub deliveries: events::Signal,
     /// Where notifications are sent.
     pub endpoints: delivery::Endpoints,
     /// What those may see who set subscriptions up.
@@ -157,6 +159,7 @@ impl App {
             bearers: bearer::Bearers::default(),
             log_keys: Arc::default(),
             planning: bulk::Planning::default(),
+            deliveries: events::Signal::default(),
             endpoints,
             owners: subscriptions::Owners::default(),
             consents,

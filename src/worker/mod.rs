@@ -2,6 +2,7 @@
 //! of it and any replica may do it.
 
 mod audit;
+mod delivery;
 pub mod mail;
 mod reports;
 
@@ -14,13 +15,14 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Works until the task is dropped: places events in the audit log, purges it after retention, tells
-/// others of its checkpoints, follows it for reports, tidies, and delivers messages.
+/// others of its checkpoints, follows it for reports, sends notifications, tidies, and delivers messages.
 pub async fn run(app: App, sequencer: Sequencer) {
     tokio::join!(
         audit::run(sequencer),
         audit::purge(app.clone()),
         audit::push(app.clone()),
         audit::summaries(app.clone()),
+        delivery::run(app.clone()),
         reports::run(app.clone()),
         tidy(app.clone()),
         mail::run(app)

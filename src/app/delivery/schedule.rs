@@ -29,7 +29,9 @@ pub enum Verdict {
 pub fn judge(answer: &Result<Answer, NoAnswer>, settings: &Subscriptions) -> Verdict {
     let failed = |told: String, earliest, host| Verdict::Failed { told, earliest, host };
     match answer {
-        Err(NoAnswer::Refused(refused)) => failed(NoAnswer::Refused(*refused).to_string(), Duration::ZERO, false),
+        Err(NoAnswer::Refused(refused)) => {
+            failed(NoAnswer::Refused(*refused).to_string(), Duration::ZERO, false)
+        }
         Err(error) => failed(error.to_string(), Duration::ZERO, true),
         Ok(Answer { status, retry_after }) => match status {
             200..=299 => Verdict::Arrived,

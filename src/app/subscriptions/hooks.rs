@@ -8,7 +8,7 @@ use crate::auth::scope::Right;
 use crate::clock::Micros;
 use crate::fhir::interaction::Instance;
 use crate::fhir::outcome::{Error, Issue, Kind};
-use crate::fhir::subscription::{Channel, Definition, words};
+use crate::fhir::subscription::{Channel, Definition, Mime, words};
 use crate::store::Tx;
 use crate::store::subscription::{self as table, Kept, Subscription, Whose};
 use serde_json::{Map, Value, json};
@@ -92,10 +92,10 @@ pub async fn prepare(
     let status = status(&asked, current.as_ref(), old, body)?;
     let error = current.as_ref().filter(|current| status == "error" && !current.error.is_empty());
     write_back(body, status, error.map(|current| current.error.as_str()));
-    let most = match definition.topic() {
-        Some(_) => definition.max_count.unwrap_or(u32::MAX).min(app.config.subscriptions.batch),
-        // A request of its own for each resource.
-        None => 1,
+    let most = match (definition.topic(), definition.payload.mime) {
+        // A request of its own for each resource, or each event.
+        (None, _) | (_, Some(Mime::Json)) => 1,
+        _ => definition.max_count.unwrap_or(u32::MAX).min(app.config.subscriptions.batch),
     };
     Ok(Subscribed { definition, status, host, most, whose, lags })
 }

@@ -28,7 +28,6 @@ macro_rules! taken {
 }
 
 statements! {
-    ANY_DUE = concat!("SELECT 1 FROM subscription WHERE ", due!(), " LIMIT 1");
     // After a notification arrived: the next begins at once, when there are more events and whoever is at it goes on.
     // What is no longer active keeps the time at which it is due, which is that of another handshake.
     ARRIVED = concat!("UPDATE subscription SET done = batch, tries = 0, failing_us = NULL, warned_us = NULL, \
@@ -39,16 +38,17 @@ statements! {
         WHERE id = $1 AND fence = $2 RETURNING until_us, ", taken!());
     FAILED = "UPDATE subscription SET tries = tries + 1, failing_us = COALESCE(failing_us, $3), error = $5, until_us = 0, \
         due_us = CASE WHEN status = 'active' THEN CAST($4 AS BIGINT) ELSE due_us END \
-        WHERE id = $1 AND fence = $2 AND status IN ('active', 'requested')";
+        WHERE id = $1 AND fence = $2 AND generation = $6";
     BEAT = "UPDATE subscription SET heartbeat_us = CASE WHEN status = 'active' THEN CAST($3 AS BIGINT) END, \
-        until_us = CASE WHEN $4 = 1 THEN until_us ELSE 0 END WHERE id = $1 AND fence = $2";
+        until_us = CASE WHEN $4 = 1 THEN until_us ELSE 0 END WHERE id = $1 AND fence = $2 AND generation = $5";
     PUT_OFF = "UPDATE subscription SET due_us = CASE WHEN due_us IS NOT NULL THEN CAST($3 AS BIGINT) END, until_us = 0 \
         WHERE id = $1 AND fence = $2";
     GIVE_BACK = "UPDATE subscription SET until_us = 0 WHERE id = $1 AND fence = $2";
     STARTED = "UPDATE subscription SET due_us = CASE WHEN count > done THEN CAST($3 AS BIGINT) END, tries = 0, \
-        failing_us = NULL, warned_us = NULL, heartbeat_us = $4, until_us = 0, error = '' WHERE id = $1 AND fence = $2";
+        failing_us = NULL, warned_us = NULL, heartbeat_us = $4, until_us = 0 WHERE id = $1 AND fence = $2 \
+        AND generation = $5";
     STOPPED = "UPDATE subscription SET due_us = NULL, tries = 0, failing_us = NULL, warned_us = NULL, \
-        heartbeat_us = NULL, until_us = 0, error = $3 WHERE id = $1 AND fence = $2";
+        heartbeat_us = NULL, until_us = 0 WHERE id = $1 AND fence = $2 AND generation = $3";
 }
 
 /// A subscription that was taken.
@@ -106,15 +106,11 @@ fn read(row: &Row, from: usize) -> Result<Claimed, StoreError> {
     })
 }
 
-/// What is to be taken.
+/// What is looked for.
 #[derive(Clone, Debug)]
-pub struct Claim {
+pub struct Wanted {
     /// The time.
     pub now: Micros,
-    /// Until when nobody else takes it.
-    pub lease: Micros,
-    /// By which process.
-    pub holder: String,
     /// Hosts that get nothing now, except a first handshake.
     pub without: Vec<String>,
     /// The most of one host.
@@ -125,33 +121,47 @@ pub struct Claim {
     pub failing: bool,
 }
 
-/// Whether anything is due.
-pub async fn any_due(tx: &mut Tx, now: Micros) -> Result<bool, StoreError> {
-    Ok(tx.optional(ANY_DUE, args![now]).await?.is_some())
+/// What has been due longest, each with its host and whether it waits for a handshake. Nothing is taken.
+pub async fn due(tx: &mut Tx, wanted: &Wanted) -> Result<Vec<(String, String, bool)>, StoreError> {
+    let Wanted { now, without, of_host, limit, failing } = wanted;
+    let failing = if *failing { "IS NOT NULL" } else { "IS NULL" };
+    let text = format!(
+        "SELECT id, host, status FROM (SELECT id, host, status, COALESCE(due_us, heartbeat_us) AS since, \
+           row_number() OVER (PARTITION BY host ORDER BY COALESCE(due_us, heartbeat_us), id) AS place \
+           FROM subscription WHERE {due} AND failing_us {failing} \
+           AND (status = 'requested' OR host NOT IN ({without}))) AS waiting \
+         WHERE place <= $3 ORDER BY since, id LIMIT $4",
+        due = due!(),
+        without = texts_of(tx.engine(), "$2", ""),
+    );
+    let arguments = args![*now, list(without)?, *of_host, *limit];
+    let rows = tx.all(AssertSqlSafe(text), arguments).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.text(2)? == "requested"))).collect()
 }
 
-/// Takes what has been due longest.
-pub async fn claim(tx: &mut Tx, wanted: &Claim) -> Result<Vec<Claimed>, StoreError> {
-    let failing = if wanted.failing { "IS NOT NULL" } else { "IS NULL" };
-    let without = texts_of(tx.engine(), "$5", "");
+/// Takes those of `ids` that are still due and that nobody else has taken, until `lease`.
+pub async fn claim(
+    tx: &mut Tx,
+    ids: &[String],
+    holder: &str,
+    now: Micros,
+    lease: Micros,
+) -> Result<Vec<Claimed>, StoreError> {
     let text = format!(
         "UPDATE subscription SET holder = $2, fence = fence + 1, until_us = $3, \
          seen = CASE WHEN batch > done THEN seen ELSE count END, \
          batch = CASE WHEN batch > done THEN batch WHEN count < done + most THEN count ELSE done + most END \
-         WHERE {due} AND id IN (SELECT id FROM (SELECT id, due_us, heartbeat_us, \
-           row_number() OVER (PARTITION BY host ORDER BY COALESCE(due_us, heartbeat_us), id) AS place \
-           FROM subscription WHERE {due} AND failing_us {failing} \
-           AND (status = 'requested' OR host NOT IN ({without}))) AS waiting \
-           WHERE place <= $6 ORDER BY COALESCE(due_us, heartbeat_us), id LIMIT $4) \
-         RETURNING {taken}",
+         WHERE {due} AND id IN ({ids}) RETURNING {taken}",
         due = due!(),
+        ids = texts_of(tx.engine(), "$4", ""),
         taken = taken!(),
     );
-    let without = serde_json::to_string(&wanted.without).map_err(|e| StoreError::Other(e.to_string()))?;
-    let Claim { now, lease, holder, of_host, limit, .. } = wanted;
-    let arguments = args![*now, holder.as_str(), *lease, *limit, without, *of_host];
-    let rows = tx.all(AssertSqlSafe(text), arguments).await?;
+    let rows = tx.all(AssertSqlSafe(text), args![now, holder, lease, list(ids)?]).await?;
     rows.iter().map(|row| read(row, 0)).collect()
+}
+
+fn list(texts: &[String]) -> Result<String, StoreError> {
+    serde_json::to_string(texts).map_err(|error| StoreError::Other(error.to_string()))
 }
 
 /// How something that was taken went.
@@ -161,43 +171,64 @@ pub enum Outcome {
     Arrived(Micros),
     /// It did not; when the next try is, and what went wrong.
     Failed(Micros, String),
-    /// The host takes nothing now: nothing was tried, and is due at this time.
+    /// The host takes nothing now: nothing was tried, and it is due at this time.
     PutOff(Micros),
     /// The heartbeat was sent; the next is due at this time. Whether a notification follows at once.
     Beat(Option<Micros>, bool),
     /// The handshake succeeded; the first heartbeat is due at this time.
     Started(Option<Micros>),
-    /// Nothing more is delivered: for this reason.
-    Stopped(String),
+    /// Nothing more is delivered.
+    Stopped,
 }
 
-/// Writes down how it went. False when somebody else has taken it meanwhile: then nothing may be written down. When
-/// it goes on with the next notification, that.
+/// What became of writing it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It is written down.
+    Done,
+    /// The same, and the next notification is taken.
+    Next(Box<Claimed>),
+    /// Somebody else has taken it meanwhile, or its owner changed it: nothing was written down.
+    Lost,
+}
+
+/// Writes down how it went.
 pub async fn finish(
     tx: &mut Tx,
     claimed: &Claimed,
     now: Micros,
     outcome: &Outcome,
-) -> Result<(bool, Option<Claimed>), StoreError> {
-    let (id, fence) = (claimed.id.as_str(), claimed.fence);
+) -> Result<Finished, StoreError> {
+    let Claimed { fence, generation, .. } = *claimed;
+    let id = claimed.id.as_str();
     let changed = match outcome {
         Outcome::Arrived(lease) => {
             let row = tx.optional(ARRIVED, args![id, fence, now, *lease]).await?;
-            let Some(row) = row else { return Ok((false, None)) };
-            let next = if row.int(0)? > now { Some(read(&row, 1)?) } else { None };
-            return Ok((true, next));
+            let Some(row) = row else { return Ok(Finished::Lost) };
+            return Ok(if row.int(0)? > now {
+                Finished::Next(Box::new(read(&row, 1)?))
+            } else {
+                Finished::Done
+            });
         }
         Outcome::Failed(next, error) => {
-            tx.execute(FAILED, args![id, fence, now, *next, error.as_str()]).await?
+            tx.execute(FAILED, args![id, fence, now, *next, error.as_str(), generation]).await?
         }
         Outcome::PutOff(until) => tx.execute(PUT_OFF, args![id, fence, *until]).await?,
         Outcome::Beat(next, goes_on) => {
-            tx.execute(BEAT, args![id, fence, *next, i64::from(*goes_on)]).await?
+            tx.execute(BEAT, args![id, fence, *next, i64::from(*goes_on), generation]).await?
         }
-        Outcome::Started(heartbeat) => tx.execute(STARTED, args![id, fence, now, *heartbeat]).await?,
-        Outcome::Stopped(error) => tx.execute(STOPPED, args![id, fence, error.as_str()]).await?,
+        Outcome::Started(heartbeat) => {
+            tx.execute(STARTED, args![id, fence, now, *heartbeat, generation]).await?
+        }
+        Outcome::Stopped => tx.execute(STOPPED, args![id, fence, generation]).await?,
     };
-    Ok((changed > 0, None))
+    if changed > 0 {
+        return Ok(Finished::Done);
+    }
+    // Its owner changed it: what is due now is something else, and may begin.
+    give_back(tx, claimed).await?;
+    Ok(Finished::Lost)
 }
 
 /// Lets others take it at once.

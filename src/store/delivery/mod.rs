@@ -6,7 +6,7 @@ mod key;
 mod look;
 
 pub use attempt::{Attempt, Noted, attempts, forget_attempts, note_attempt};
-pub use claim::{Claim, Claimed, Outcome, any_due, claim, finish, give_back};
+pub use claim::{Claimed, Finished, Outcome, Wanted, claim, due, finish, give_back};
 pub use key::{SigningKey, add_key, forget_keys, keys};
 pub use look::{Overview, Warned, ended, look, overviews, pause, replay, resume, to_warn, unwarn, warned};
 

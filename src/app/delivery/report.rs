@@ -1,0 +1,93 @@
+//! What is written down of an attempt, in one transaction: how it went, what is due next, the state of the
+//! subscription, and on the record to whom what was told.
+
+use crate::app::audit::{actor, record};
+use crate::app::{App, subscriptions};
+use crate::audit::act::Act;
+use crate::audit::event::{Event, Outcome as Ended, Recorded, Scene};
+use crate::audit::patients;
+use crate::auth::Access;
+use crate::fhir::outcome::Error;
+use crate::fhir::subscription::{Content, NotificationEvent};
+use crate::store::delivery::{self as table, Attempt, Claimed, Finished, Outcome};
+use crate::store::{Intent, audit};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Everything that is written down of one attempt.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How it went; none, when nothing was tried.
+    pub attempt: Option<Attempt>,
+    /// What goes on the record.
+    pub recorded: Vec<Recorded>,
+    /// What is due next.
+    pub outcome: Outcome,
+    /// Another status, with what its owner is told.
+    pub status: Option<(&'static str, String)>,
+}
+
+/// Writes it down. What was told is on the record even when somebody else has taken the subscription meanwhile.
+///
+/// # Errors
+/// When the database fails: then all of it will be tried again.
+pub async fn write_down(app: &App, claimed: &Claimed, report: Report) -> Result<Finished, Error> {
+    let shared = Arc::new((app.clone(), claimed.clone(), report));
+    let written = app.store.write(Intent::Upsert, move |tx| {
+        let shared = Arc::clone(&shared);
+        Box::pin(async move {
+            let (app, claimed, report) = shared.as_ref();
+            if let Some(attempt) = &report.attempt {
+                table::note_attempt(tx, &claimed.id, attempt).await?;
+            }
+            audit::event::record(tx, &report.recorded).await?;
+            let finished = table::finish(tx, claimed, app.clock.now(), &report.outcome).await?;
+            if finished != Finished::Lost
+                && let Some((to, told)) = &report.status
+            {
+                subscriptions::change_status(tx, app, &claimed.id, &claimed.status, to, told).await?;
+            }
+            Ok::<_, Error>(finished)
+        })
+    });
+    written.await
+}
+
+/// What goes on the record of a notification that was sent, or that it was tried to send: for each patient whom it
+/// names one event, or one for none.
+///
+/// # Errors
+/// When there is no randomness.
+pub fn recorded(
+    app: &App,
+    access: &Access,
+    base: &str,
+    (claimed, attempt): (&Claimed, &Attempt),
+    (events, content): (&[NotificationEvent], Content),
+) -> Result<Vec<Recorded>, Error> {
+    let scene =
+        Scene { address: None, server: base.to_owned(), request_id: format!("delivery-{}", claimed.id) };
+    let mut event = Event::new(Act::Delivery, actor(access.principal(), base), scene)
+        .detail("kind", attempt.kind.as_str())
+        .detail("endpoint", claimed.host.as_str());
+    if attempt.last > 0 {
+        event = event.detail("events", format!("{}-{}", attempt.first, attempt.last));
+    }
+    event.data.push(format!("Subscription/{}", claimed.id));
+    let mut whose = BTreeSet::new();
+    // An empty notification names nobody and nothing.
+    let told = if content == Content::Empty { &[][..] } else { events };
+    for focus in told.iter().filter_map(|event| event.focus.as_ref()) {
+        event.data.push(format!("{}/_history/{}", focus.reference(), focus.vid));
+        if let Some(resource) = &focus.resource {
+            patients::add(&focus.rtype, &focus.id, resource, &mut whose);
+        }
+    }
+    if !attempt.error.is_empty() {
+        event.outcome = Ended::Failed(attempt.error.clone());
+    }
+    if whose.is_empty() {
+        return Ok(vec![record(app, &event)?]);
+    }
+    whose.into_iter().map(|id| record(app, &event.clone().patient(id))).collect()
+}
