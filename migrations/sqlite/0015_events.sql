@@ -51,6 +51,8 @@ CREATE TABLE subscription (
     count         BIGINT NOT NULL DEFAULT 0,
     done          BIGINT NOT NULL DEFAULT 0,
     ends_us       BIGINT,
+    -- Keys of events that had no number when it was made: they are none of its events.
+    older         TEXT   NOT NULL DEFAULT '',
     paused        BIGINT NOT NULL DEFAULT 0,
     -- Delivery by rest-hook: scheme, host and port that it goes to ('': by another channel), and the most events of one
     -- notification.
@@ -74,7 +76,7 @@ CREATE INDEX subscription_subscriber ON subscription (subscriber);
 CREATE INDEX subscription_due ON subscription (due_us, id) WHERE due_us IS NOT NULL;
 CREATE INDEX subscription_beats ON subscription (heartbeat_us, id) WHERE heartbeat_us IS NOT NULL;
 
--- Rises with every change of what is subscribed to.
+-- Rises with every change of what is subscribed to, and by whom; not with what becomes of deliveries.
 CREATE TABLE subscription_state (
     one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
     seq BIGINT NOT NULL
@@ -83,7 +85,9 @@ INSERT INTO subscription_state (one, seq) VALUES (1, 1);
 CREATE TRIGGER subscription_added AFTER INSERT ON subscription BEGIN
     UPDATE subscription_state SET seq = seq + 1;
 END;
-CREATE TRIGGER subscription_changed AFTER UPDATE OF status, generation, ends_us ON subscription BEGIN
+CREATE TRIGGER subscription_changed AFTER UPDATE OF status, generation, ends_us ON subscription
+WHEN OLD.generation <> NEW.generation OR OLD.ends_us IS NOT NEW.ends_us
+    OR (OLD.status = 'off') <> (NEW.status = 'off') BEGIN
     UPDATE subscription_state SET seq = seq + 1;
 END;
 CREATE TRIGGER subscription_gone AFTER DELETE ON subscription BEGIN

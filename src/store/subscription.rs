@@ -7,7 +7,8 @@ use crate::clock::Micros;
 
 statements! {
     INSERT = "INSERT INTO subscription (id, rid, owner, channel, status, ends_us, due_us, changed_us, host, most, \
-        subscriber) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        subscriber, older) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+        (SELECT COALESCE(string_agg(CAST(eid AS TEXT), ' '), '') FROM event_pending))";
     // What was begun before is not written down any more, and goes on with the events that were chosen for it.
     CHANGE = "UPDATE subscription SET channel = $1, status = $2, error = '', ends_us = $3, due_us = $4, changed_us = $5, \
         host = $6, most = $7, generation = generation + 1, fence = fence + 1, until_us = 0, tries = 0, failing_us = NULL, \
@@ -15,9 +16,9 @@ statements! {
     SET_STATUS = "UPDATE subscription SET status = $1, error = $2, changed_us = $3 WHERE id = $4 AND status = $5";
     SWITCH_OFF = "UPDATE subscription SET due_us = NULL, heartbeat_us = NULL WHERE id = $1";
     FIND = "SELECT s.id, s.rid, s.owner, s.channel, s.status, s.error, s.generation, s.count, s.done, s.ends_us, \
-        s.paused, s.changed_us, r.body, s.subscriber FROM subscription s JOIN resource r ON r.rid = s.rid WHERE s.id = $1";
+        s.paused, s.changed_us, r.body, s.subscriber, s.older FROM subscription s JOIN resource r ON r.rid = s.rid WHERE s.id = $1";
     LIVE = "SELECT s.id, s.rid, s.owner, s.channel, s.status, s.error, s.generation, s.count, s.done, s.ends_us, \
-        s.paused, s.changed_us, r.body, s.subscriber FROM subscription s JOIN resource r ON r.rid = s.rid \
+        s.paused, s.changed_us, r.body, s.subscriber, s.older FROM subscription s JOIN resource r ON r.rid = s.rid \
         WHERE s.status <> 'off' AND s.id > $1 ORDER BY s.id LIMIT $2";
     ENDED = "SELECT id FROM subscription WHERE status <> 'off' AND ends_us IS NOT NULL AND ends_us <= $1 \
         ORDER BY id LIMIT 100";
@@ -63,6 +64,8 @@ pub struct Subscription {
     pub paused: bool,
     /// When its status changed last.
     pub changed_us: Micros,
+    /// Internal keys of events that had no number when it was made: they are none of its events.
+    pub older: Vec<i64>,
     /// The resource: canonical JSON.
     pub body: Vec<u8>,
 }
@@ -219,5 +222,6 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         changed_us: row.int(11)?,
         body: row.blob(12)?,
         subscriber: row.text(13)?,
+        older: row.text(14)?.split(' ').filter_map(|eid| eid.parse().ok()).collect(),
     })
 }

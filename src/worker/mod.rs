@@ -3,6 +3,7 @@
 
 mod audit;
 mod delivery;
+mod events;
 pub mod mail;
 mod reports;
 
@@ -16,6 +17,8 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Works until the task is dropped: places events in the audit log, purges it after retention, tells
 /// others of its checkpoints, follows it for reports, sends notifications, tidies, and delivers messages.
+/// Works until the task is dropped: numbers events and hands them out, places those of the audit log, purges it after retention, tells
+/// others of its checkpoints, follows it for reports, tidies, and delivers messages.
 pub async fn run(app: App, sequencer: Sequencer) {
     tokio::join!(
         audit::run(sequencer),
@@ -24,6 +27,7 @@ pub async fn run(app: App, sequencer: Sequencer) {
         audit::summaries(app.clone()),
         delivery::run(app.clone()),
         reports::run(app.clone()),
+        events::run(app.clone()),
         tidy(app.clone()),
         mail::run(app)
     );

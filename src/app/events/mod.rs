@@ -1,7 +1,11 @@
 //! Events: what happens to the resources of scheduling is recorded where it happens, and numbered and handed out to
 //! subscriptions behind.
 
+mod index;
+mod sequencer;
+
 pub use crate::store::{Signal, Waiter};
+pub use sequencer::Sequencer;
 
 use crate::clock::Micros;
 use crate::scheduling::event::{Change, TYPES, topics};

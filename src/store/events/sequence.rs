@@ -15,6 +15,7 @@ statements! {
         WHERE one = 1 AND (holder = $1 OR until_us < $3) RETURNING fence, seq";
     ADVANCE = "UPDATE event_sequencer SET seq = $1 WHERE one = 1 AND fence = $2 AND seq = $3";
     SEQ = "SELECT seq FROM event_sequencer";
+    HEADS = "SELECT id, generation FROM subscription WHERE status <> 'off' ORDER BY id";
     COUNT = "UPDATE subscription SET count = count + $1, \
         due_us = CASE WHEN channel = 'rest-hook' AND status = 'active' THEN COALESCE(due_us, $2) ELSE due_us END \
         WHERE id = $3 AND generation = $4 AND status <> 'off' RETURNING count";
@@ -66,8 +67,13 @@ pub async fn take(
     Ok(Some(Lease { fence: row.int(0)?, seq: row.int(1)? }))
 }
 
-/// Gives a batch its numbers and hands it out; returns the subscriptions that changed meanwhile, by which nothing
-/// may be committed.
+/// Subscriptions that get events, each with its generation.
+pub async fn heads(tx: &mut Tx) -> Result<Vec<(String, i64)>, StoreError> {
+    let rows = tx.all(HEADS, args![]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
+}
+
+/// Gives a batch its numbers and hands it out.
 ///
 /// # Errors
 /// [`StoreError::Contended`] when another process was faster, or a subscription changed since it was judged.

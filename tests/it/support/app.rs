@@ -27,6 +27,7 @@ pub struct TestApp {
     served: JoinHandle<std::io::Result<()>>,
     library: App,
     sequencer: Sequencer,
+    events: slotwright::app::events::Sequencer,
     database: Database,
 }
 
@@ -61,12 +62,13 @@ impl TestApp {
         let config = Config::load(None, env.chain(settings)).expect("good settings");
         let app = App::start(Arc::new(config), clock.clone()).await.expect("an app");
         let sequencer = Sequencer::new(app.clone(), vec![auth::audit_signer()]);
+        let events = slotwright::app::events::Sequencer::new(app.clone());
         let (stop, stopped) = oneshot::channel();
         let client = auth::tests_client(&app, format!("http://{address}/fhir")).await;
         let served = tokio::spawn(http::serve(app.clone(), listener, async {
             let _ = stopped.await;
         }));
-        Self { client, clock, stop, served, library: app, sequencer, database }
+        Self { client, clock, stop, served, library: app, sequencer, events, database }
     }
 
     /// A client to move into a task.
@@ -107,6 +109,18 @@ impl TestApp {
     /// Gives every recorded event its place, as the worker does.
     pub async fn sequence(&self) {
         self.sequencer.run().await.expect("places");
+    }
+
+    /// Numbers all events and hands them out to subscriptions, as the worker does.
+    pub async fn number_events(&self) {
+        self.events.run().await.expect("numbers");
+    }
+
+    /// Every event of the event log, after all that waited got its number.
+    pub async fn events(&self) -> Vec<slotwright::store::events::Event> {
+        self.number_events().await;
+        let mut tx = self.library.store.reader().await.expect("a connection");
+        slotwright::store::events::after(&mut tx, 0, i64::MAX).await.expect("the log")
     }
 
     /// The database behind the server.
