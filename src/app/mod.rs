@@ -92,6 +92,8 @@ pub struct App {
     pub deliveries: events::Signal,
     /// Where notifications are sent.
     pub endpoints: delivery::Endpoints,
+    /// Connections for notifications that this process may still open.
+    pub listening: Arc<tokio::sync::Semaphore>,
     /// What those may see who set subscriptions up.
     pub owners: subscriptions::Owners,
     /// What patients consented to.
@@ -161,6 +163,7 @@ impl App {
             planning: bulk::Planning::default(),
             deliveries: events::Signal::default(),
             endpoints,
+            listening: Arc::new(tokio::sync::Semaphore::new(subscriptions::MOST_CONNECTIONS)),
             owners: subscriptions::Owners::default(),
             consents,
             mode: Mode::Production,

@@ -1,6 +1,8 @@
 //! The CapabilityStatement, from the same tables that the server works by (R4 `capabilitystatement.html`).
 
 use super::registry::{COMMON, LOGGED, ParamKind, ResourceType, SearchParam, TYPES};
+use super::subscription::topic::{TOPICS, Topic};
+use super::subscription::words;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 
@@ -11,6 +13,13 @@ const DATE: &str = "2026-11-21";
 const BULK: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/";
 /// The export of the audit log, which is ours.
 const AUDIT_EXPORT: &str = "https://slotwright.org/fhir/OperationDefinition/audit-event-export";
+
+/// The operations of Subscription (Subscriptions R5 Backport 1.1).
+const OF_SUBSCRIPTION: &[(&str, &str)] = &[
+    ("status", words::STATUS_OPERATION),
+    ("events", words::EVENTS_OPERATION),
+    ("get-ws-binding-token", words::TOKEN_OPERATION),
+];
 
 /// `$export` of a type, by its canonical URL.
 fn export(rtype: &str) -> Option<String> {
@@ -74,7 +83,7 @@ fn template() -> Value {
         "status": "active",
         "date": DATE,
         "description": "Schedules, slots and appointments of a clinic. An appointment claims the time of its slots and actors in the transaction that stores it; a claim that can't be had is a 409 that names every conflict.",
-        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
+        "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data", words::SERVER],
         "kind": "instance",
         "software": { "name": "Slotwright", "version": env!("CARGO_PKG_VERSION") },
         "implementation": {},
@@ -113,6 +122,11 @@ fn logged(rtype: &ResourceType) -> Value {
 fn resource(rtype: &ResourceType) -> Value {
     let mut row = Map::new();
     let mut put = |name: &str, value: Value| row.insert(name.to_owned(), value);
+    let of_subscription = rtype.name == "Subscription";
+    if of_subscription {
+        let topic = |topic: &Topic| json!({ "url": words::TOPIC_EXTENSION, "valueCanonical": topic.url });
+        put("extension", TOPICS.iter().map(topic).collect());
+    }
     put("type", rtype.name.into());
     put("profile", format!("http://hl7.org/fhir/StructureDefinition/{}", rtype.name).into());
     let profiles = supported_profiles(rtype.name);
@@ -135,7 +149,8 @@ fn resource(rtype: &ResourceType) -> Value {
     );
     put("versioning", "versioned-update".into());
     put("readHistory", true.into());
-    put("updateCreate", true.into());
+    // Whoever may not know of every subscription has no say in their ids.
+    put("updateCreate", (!of_subscription).into());
     put("conditionalCreate", true.into());
     put("conditionalRead", "full-support".into());
     put("conditionalUpdate", true.into());
@@ -153,12 +168,19 @@ fn resource(rtype: &ResourceType) -> Value {
     let validate = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
     let mut operations = vec![json!({ "name": "validate", "definition": validate })];
     operations.extend(export(rtype.name).map(|url| json!({ "name": "export", "definition": url })));
+    if of_subscription {
+        let named = |(name, url): &(&str, &str)| json!({ "name": name, "definition": url });
+        operations.extend(OF_SUBSCRIPTION.iter().map(named));
+    }
     put("operation", Value::Array(operations));
     Value::Object(row)
 }
 
-/// Our own profiles that resources of a type may claim.
+/// Profiles that resources of a type may claim: our own, and that of subscriptions to topics.
 fn supported_profiles(rtype: &str) -> Vec<String> {
+    if rtype == "Subscription" {
+        return vec![format!("{}backport-subscription", words::BACKPORT)];
+    }
     let definitions = super::validate::definitions();
     definitions
         .iter()

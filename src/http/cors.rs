@@ -13,7 +13,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 /// What an app may send.
 const SENT: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, accept, prefer, if-match, if-none-match, if-modified-since, if-none-exist, \
-     idempotency-key, x-override-reason, x-request-id, x-requested-with",
+     idempotency-key, last-event-id, x-override-reason, x-request-id, x-requested-with",
 );
 /// What an app may read beside the body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(

@@ -22,6 +22,7 @@ mod refusals;
 mod scim;
 mod server;
 mod stream;
+mod subscriptions;
 pub mod tls;
 mod trace;
 
@@ -37,11 +38,14 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, any, get};
 use limit::Limits;
 use std::sync::Arc;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 /// Answers shorter than this are not worth compressing.
 const COMPRESS_ABOVE: u64 = 1024;
+
+/// Events would wait until enough of them fill a block.
+const NOT_EVENTS: NotForContentType = NotForContentType::const_new("text/event-stream");
 
 /// What handlers share.
 pub(crate) struct Http {
@@ -137,6 +141,7 @@ pub fn routes() -> Vec<RouteInfo> {
         &admin::routes(),
         scim::ROUTES,
         bulk::ROUTES,
+        subscriptions::ROUTES,
     ]
     .concat()
 }
@@ -168,7 +173,7 @@ fn assemble(app: App) -> (Router, Arc<Limits>) {
     if compression {
         // Better levels cost far more time than they save bytes.
         let layer = CompressionLayer::new().quality(CompressionLevel::Precise(4));
-        router = router.layer(layer.compress_when(SizeAbove::new(COMPRESS_ABOVE)));
+        router = router.layer(layer.compress_when(SizeAbove::new(COMPRESS_ABOVE).and(NOT_EVENTS)));
     }
     let carry = axum::middleware::from_fn_with_state(Arc::clone(&http), edge::carry);
     (router.layer(carry).with_state(http), limits)

@@ -52,6 +52,8 @@ pub fn trace(path: &str) -> Option<Trace> {
         }
         // Asking how an export goes tells nothing of anybody; kick-offs are FHIR operations.
         "/fhir/bulk-export/{id}" | "/fhir/bulk-export/{id}/{file}" => Trace::Sent(Act::Export),
+        "/fhir/subscription-socket" => Trace::All(Act::Operation),
+        "/fhir/subscription-events/{id}" => Trace::All(Act::Delivery),
         "/oauth/authorize" => Trace::All(Act::AccessRequested),
         "/oauth/token" => Trace::All(Act::Token),
         "/oauth/revoke" => Trace::All(Act::TokenRevoked),

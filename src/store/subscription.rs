@@ -20,6 +20,8 @@ statements! {
     LIVE = "SELECT s.id, s.rid, s.owner, s.channel, s.status, s.error, s.generation, s.count, s.done, s.ends_us, \
         s.paused, s.changed_us, r.body, s.subscriber, s.older FROM subscription s JOIN resource r ON r.rid = s.rid \
         WHERE s.status <> 'off' AND s.id > $1 ORDER BY s.id LIMIT $2";
+    OWNERS = "SELECT DISTINCT owner FROM subscription WHERE status <> 'off' ORDER BY owner";
+    OF_OWNER = "SELECT id FROM subscription WHERE owner = $1 AND status <> 'off' ORDER BY id";
     ENDED = "SELECT id FROM subscription WHERE status <> 'off' AND ends_us IS NOT NULL AND ends_us <= $1 \
         ORDER BY id LIMIT 100";
     OF_SUBSCRIBER = "SELECT id FROM subscription WHERE subscriber = $1 AND status <> 'off' AND channel = 'websocket' \
@@ -191,6 +193,16 @@ pub async fn of_subscriber(tx: &mut Tx, subscriber: &str) -> Result<Vec<String>,
 /// How many subscriptions there are of one subscriber.
 pub async fn count_of(tx: &mut Tx, subscriber: &str) -> Result<i64, StoreError> {
     tx.one(COUNT_OF, args![subscriber]).await?.int(0)
+}
+
+/// Whose subscriptions there are that are not off.
+pub async fn owners(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+    tx.all(OWNERS, args![]).await?.iter().map(|row| row.text(0)).collect()
+}
+
+/// The subscriptions of one owner that are not off.
+pub async fn of_owner(tx: &mut Tx, owner: &str) -> Result<Vec<String>, StoreError> {
+    tx.all(OF_OWNER, args![owner]).await?.iter().map(|row| row.text(0)).collect()
 }
 
 /// Rises with every change of what is subscribed to.

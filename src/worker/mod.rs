@@ -9,7 +9,7 @@ mod reports;
 
 use crate::app::audit::Sequencer;
 use crate::app::oauth::revoke;
-use crate::app::{App, account, booking, bulk, idempotent};
+use crate::app::{App, account, booking, bulk, idempotent, subscriptions};
 use std::time::Duration;
 
 /// How often lapsed holds are tidied away. Queries do not depend on it: a lapsed hold is free at once.
@@ -33,12 +33,16 @@ pub async fn run(app: App, sequencer: Sequencer) {
     );
 }
 
-/// Cancels lapsed holds, forgets old idempotency keys, sessions and tokens.
+/// Switches subscriptions off that are over, cancels lapsed holds, forgets old idempotency keys, sessions and tokens.
 async fn tidy(app: App) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let looked = subscriptions::Looked::default();
     loop {
         ticks.tick().await;
+        if let Err(error) = subscriptions::tidy(&app, &looked).await {
+            tracing::warn!(%error, "subscriptions that are over could not be switched off; trying again");
+        }
         if let Err(error) = booking::lapse_due(&app).await {
             tracing::warn!(%error, "lapsed holds could not be cancelled; trying again");
         }

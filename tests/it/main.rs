@@ -27,3 +27,4 @@ mod scim;
 mod search;
 mod smart_rows;
 mod structure;
+mod subscriptions;

@@ -6,11 +6,18 @@ mod hooks;
 mod operations;
 mod owner;
 mod status;
+mod stream;
+mod tidy;
 mod token;
 mod told;
+
+/// The most connections for notifications that one process keeps open.
+pub const MOST_CONNECTIONS: usize = 1_000;
 
 pub use hooks::{Subscribed, keep, mark, prepare, remove};
 pub use operations::{SOCKET, definition, is_operation, operate, state};
 pub use owner::{Gone, Owner, Owners, owner};
 pub use status::{change_status, switch_off};
+pub use stream::{Listener, Next, Stream, bound, may_listen};
+pub use tidy::{Looked, tidy};
 pub use told::{Told, may_know, tell};

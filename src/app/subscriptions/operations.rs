@@ -3,8 +3,8 @@
 use super::asked::Asked;
 use super::{Told, tell, token};
 use crate::app::{Answer, App, Body, Context};
-use crate::auth::SearchPermit;
 use crate::auth::scope::Right;
+use crate::auth::{Access, SearchPermit};
 use crate::clock::instant_text;
 use crate::fhir::interaction::{Interaction, is_id};
 use crate::fhir::outcome::{Error, Issue, Kind};
@@ -66,25 +66,28 @@ fn not_offered() -> Error {
 /// A subscription that may be read.
 async fn readable(
     tx: &mut Tx,
-    ctx: &Context,
+    access: &Access,
     rtype: &'static ResourceType,
     id: &str,
 ) -> Result<Subscription, Error> {
-    let permit = ctx.access.permit(Right::Read, rtype)?;
+    let permit = access.permit(Right::Read, rtype)?;
     let missing = || Error::not_found(rtype.name, id);
     resource::find(tx, &permit, rtype, id).await?.filter(|stored| !stored.deleted).ok_or_else(missing)?;
     table::find(tx, id).await?.ok_or_else(missing)
 }
 
 /// A subscription of whoever asks.
-async fn own(
+///
+/// # Errors
+/// 404 when there is none that they may read, 403 when it is somebody else's.
+pub(super) async fn own(
     tx: &mut Tx,
-    ctx: &Context,
+    access: &Access,
     rtype: &'static ResourceType,
     id: &str,
 ) -> Result<Subscription, Error> {
-    let found = readable(tx, ctx, rtype, id).await?;
-    if found.subscriber == ctx.access.tag() || ctx.access.is_whole() {
+    let found = readable(tx, access, rtype, id).await?;
+    if found.subscriber == access.tag() || access.is_whole() {
         return Ok(found);
     }
     Err(Error::new(Kind::Forbidden, "Only whoever set a subscription up is told of its events"))
@@ -128,7 +131,7 @@ async fn status_of(
     rtype: &'static ResourceType,
     id: &str,
 ) -> Result<Answer, Error> {
-    let found = readable(&mut app.store.snapshot().await?, ctx, rtype, id).await?;
+    let found = readable(&mut app.store.snapshot().await?, &ctx.access, rtype, id).await?;
     let url = format!("{}/Subscription/{id}/$status", ctx.base);
     Ok(answer(&notification::searchset(&ctx.base, &url, &[told_state(&found)])))
 }
@@ -181,7 +184,7 @@ async fn events_of(
     asked: &Asked,
 ) -> Result<Answer, Error> {
     let mut tx = app.store.snapshot().await?;
-    let found = own(&mut tx, ctx, rtype, id).await?;
+    let found = own(&mut tx, &ctx.access, rtype, id).await?;
     let definition = definition(&found)?;
     let content = asked.content.unwrap_or(definition.payload.content);
     let (from, until) = (asked.since.unwrap_or(1), asked.until.unwrap_or(i64::MAX));
@@ -208,7 +211,7 @@ async fn binding_token(
     let named_none = ids.is_empty();
     let mut bound = Vec::new();
     for id in ids.iter().filter(|id| is_id(id)) {
-        let found = own(&mut tx, ctx, rtype, id).await?;
+        let found = own(&mut tx, &ctx.access, rtype, id).await?;
         if found.channel == "websocket" && found.status != "off" {
             bound.push(found.id);
         } else if ids.len() == 1 {

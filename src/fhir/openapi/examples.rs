@@ -77,15 +77,9 @@ pub(super) fn body(schema: &str) -> Option<Value> {
             "start": "2031-03-03T09:00:00Z", "end": "2031-03-03T09:30:00Z"
         }),
         "Subscription" => json!({
-            "resourceType": "Subscription", "status": "requested", "reason": "Show bookings at the front desk",
-            "criteria": "https://slotwright.org/fhir/SubscriptionTopic/appointment-booked",
-            "channel": {
-                "type": "websocket", "payload": "application/fhir+json",
-                "_payload": { "extension": [{
-                    "url": "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content",
-                    "valueCode": "id-only"
-                }] }
-            }
+            "resourceType": "Subscription", "status": "requested", "reason": "Tell the EHR of bookings",
+            "criteria": "Appointment?status=booked",
+            "channel": { "type": "rest-hook", "endpoint": "https://ehr.example/hooks/bookings", "payload": "application/fhir+json" }
         }),
         "AllergyIntolerance" => json!({
             "resourceType": "AllergyIntolerance", "patient": someone, "code": { "text": "Peanut" },

@@ -7,6 +7,7 @@ mod operations;
 mod parameters;
 mod required;
 mod schemas;
+mod subscriptions;
 
 use super::capability;
 use super::registry::{ResourceType, TYPES};
@@ -36,6 +37,7 @@ pub fn document(pages: &[Page<'_>]) -> Value {
     }
     add_compartments(&mut paths);
     exports::add(&mut paths);
+    subscriptions::add(&mut paths);
     json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",

@@ -108,7 +108,8 @@ fn response(operation: &Operation, status: u16) -> Value {
         return json!({ "description": description });
     }
     let mut headers = Map::new();
-    let versioned = !matches!(operation.answer, "Bundle" | "CapabilityStatement" | "OperationOutcome");
+    let versioned =
+        !matches!(operation.answer, "Bundle" | "CapabilityStatement" | "OperationOutcome" | "Parameters");
     if versioned {
         for name in ["ETag", "Last-Modified"] {
             headers.insert(name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
