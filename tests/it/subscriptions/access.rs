@@ -47,12 +47,12 @@ both_engines! {
             let staff = app.person(Person { account: role, roles: &[role], scope: "user/*.cruds", ..Person::default() }).await;
             let read = staff.get(&place).await.is(200);
             assert_eq!(read.text("/criteria"), super::topic("appointment-booked"));
-            assert!(!read.body.contains("s3cr3t") && !read.body.contains("receiver.example"), "{}", read.body);
+            assert!(!read.json.to_string().contains("s3cr3t") && !read.json.to_string().contains("receiver.example"), "{}", read.json);
             staff.get(&format!("{place}/$status")).await.is(200);
             staff.get(&format!("{place}/$events")).await.is(403);
             staff.get(&format!("{place}/$get-ws-binding-token")).await.is(403);
             let changed = staff.delete(&place).await;
-            assert!([403, 404].contains(&changed.status), "{role}: {}", changed.body);
+            assert!([403, 404].contains(&changed.status), "{role}: {}", changed.json);
         }
     }
 
@@ -107,12 +107,12 @@ both_engines! {
         let made = ana.post("Subscription", &subscription("appointment-booked", "websocket", "full-resource")).await.is(201);
         let id = book(&app, &app, "slot-0").await;
         let place = format!("Subscription/{}/$events", made.id());
-        assert!(ana.get(&place).await.is(200).body.contains(&id));
+        assert!(ana.get(&place).await.is(200).json.to_string().contains(&*id));
         app.database().execute("DELETE FROM role_grant WHERE account = 'ana'").await;
         app.database().execute("INSERT INTO role_grant (account, role, since_us, granted_by) VALUES ('ana', 'scheduler', 0, 't')").await;
         let told = ana.get(&place).await.is(200);
-        assert!(!told.body.contains(&id), "{}", told.body);
-        assert!(told.body.contains("\"event-number\""));
+        assert!(!told.json.to_string().contains(&*id), "{}", told.json);
+        assert!(told.json.to_string().contains("\"event-number\""));
         assert_eq!(told.json["entry"].as_array().unwrap().len(), 1);
     }
 
@@ -125,7 +125,7 @@ both_engines! {
         hand_out(&app).await;
         let told = ana.get(&format!("Subscription/{}/$events", made.id())).await.is(200);
         assert_eq!(told.text("/entry/1/resource/id"), "slot-0");
-        assert!(!told.body.contains("whisper"), "{}", told.body);
+        assert!(!told.json.to_string().contains("whisper"), "{}", told.json);
         let resource: &Value = &told.json["entry"][1]["resource"];
         assert_eq!(resource["meta"]["tag"][0]["code"], "SUBSETTED");
     }

@@ -12,10 +12,10 @@ fn booked() -> Value {
 /// Refused as against a rule, naming the element.
 async fn refused(app: &TestApp, sent: &Value, element: &str) {
     let reply = app.post("Subscription", sent).await;
-    assert_eq!(reply.status, 422, "{sent} {}", reply.body);
+    assert_eq!(reply.status, 422, "{sent} {}", reply.json);
     let issues = reply.json["issue"].as_array().expect("issues");
     let named = issues.iter().any(|issue| issue["expression"][0].as_str().unwrap_or("").starts_with(element));
-    assert!(named, "{element} in {}", reply.body);
+    assert!(named, "{element} in {}", reply.json);
     assert_eq!(app.database().number("SELECT COUNT(*) FROM subscription").await, 0);
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Gives a status as the server does after a delivery.
 async fn becomes(app: &TestApp, id: &str, from: &'static str, to: &'static str, error: &'static str) {
     let (library, id) = (app.library().clone(), id.to_owned());
-    let changed = library.clone().store.write(Intent::Upsert, move |tx| {
+    let changed = app.library().store.write(Intent::Upsert, move |tx| {
         let (library, id) = (library.clone(), id.clone());
         Box::pin(async move { Ok::<_, Error>(change_status(tx, &library, &id, from, to, error).await?) })
     });
