@@ -136,6 +136,7 @@ async fn fill(app: &TestApp, from: u64, until: u64) {
 /// How long pages of 50 took that officers look at, the shortest first.
 async fn pages(app: &App, events: u64) -> Vec<Duration> {
     let mut times = Vec::new();
+    let mut found = 0;
     for look in 0..LOOKS {
         let some = mixed(look * 31);
         let patient = Some(format!("pat-{}", some % PATIENTS));
@@ -155,9 +156,10 @@ async fn pages(app: &App, events: u64) -> Vec<Duration> {
         let begun = Clock::system().instant();
         let page = browse::page(app, &filter, None, 50).await.expect("a page");
         times.push(begun.elapsed());
-        // A patient has fewer than fifty events in a short log.
-        assert!(!page.rows.is_empty(), "{filter:?}");
+        found += usize::from(!page.rows.is_empty());
     }
+    // Two things that a short log seldom has together may be in none of its events.
+    assert!(found > times.len() * 9 / 10, "{found} of {} pages have rows", times.len());
     times.sort_unstable();
     times
 }
