@@ -162,6 +162,8 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(settings.busy_timeout)
             .statement_cache_capacity(500)
+            // A thread of its own hands rows over; it waits for nobody before so many of them.
+            .row_buffer_size(2048)
             // No mmap: every request commits its event, and after each commit all connections would map the file anew.
             .pragma("cache_size", "-65536")
             // 32 MB of log before it is copied into the database: pages that every event changes are copied once.

@@ -4,12 +4,21 @@ use super::StoreError;
 use super::db::{Arg, Column, Engine, Tx};
 use sqlx::AssertSqlSafe;
 
-/// How many rows a statement of SQLite takes: few sizes, so that few statements are prepared.
-const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+/// How many parameters a statement of SQLite may have.
+const MOST_PARAMETERS: usize = 32_000;
+/// How many rows one statement lists, where each place is looked up among all the others.
+const MOST_LISTED: usize = 256;
 
-/// How many of so many rows the next statement takes.
-pub(super) fn step(rows: usize) -> usize {
-    SIZES.into_iter().find(|size| *size <= rows).unwrap_or(1)
+/// How many of so many rows the next statement takes: a power of two, so that few statements are prepared, and not
+/// many are sent, since each is handed from thread to thread.
+fn step(rows: usize, most: usize) -> usize {
+    let rows = rows.clamp(1, most.max(1));
+    1 << rows.ilog2()
+}
+
+/// How many of so many keys the next statement lists.
+pub(super) fn listed(keys: usize) -> usize {
+    step(keys, MOST_LISTED)
 }
 
 /// Inserts rows of equal width; `head` is `INSERT INTO table (columns)`.
@@ -24,9 +33,9 @@ pub(super) async fn insert(tx: &mut Tx, head: &str, rows: Vec<Vec<Arg>>) -> Resu
 async fn insert_values(tx: &mut Tx, head: &str, rows: Vec<Vec<Arg>>) -> Result<(), StoreError> {
     let mut rows = rows.into_iter();
     while rows.len() > 0 {
-        let size = step(rows.len());
+        let width = rows.as_slice().first().map_or(0, Vec::len).max(1);
+        let size = step(rows.len(), MOST_PARAMETERS / width);
         let some: Vec<Vec<Arg>> = rows.by_ref().take(size).collect();
-        let width = some.first().map_or(0, Vec::len);
         // A place with a number would be looked up among all of them, one after the other.
         let row = format!("({})", vec!["?"; width].join(", "));
         let text = format!("{head} VALUES {}", vec![row.as_str(); size].join(", "));
@@ -58,7 +67,7 @@ pub(super) async fn delete(tx: &mut Tx, head: &str, keys: &[i64]) -> Result<u64,
     }
     let (mut deleted, mut rest) = (0, keys);
     while !rest.is_empty() {
-        let (some, others) = rest.split_at(step(rest.len()));
+        let (some, others) = rest.split_at(step(rest.len(), MOST_PARAMETERS));
         let text = format!("{head} IN ({})", vec!["?"; some.len()].join(", "));
         deleted += tx.execute(AssertSqlSafe(text), some.iter().map(|key| Arg::from(*key)).collect()).await?;
         rest = others;

@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Rows of a page.
 const PAGE: i64 = 2048;
+/// Terms of a page.
+const TERMS: i64 = 8192;
 /// Pages that are read ahead.
 const AHEAD: usize = 4;
 /// Levels above the leaves that a tree can have.
@@ -210,11 +212,11 @@ impl Reader<'_> {
             self.found(Some(seq), format!("the index has an event {seq}, which the log does not have"))
                 .await?;
         }
-        let mut after: Option<Term> = None;
+        let mut after = Term { term: String::new(), recorded_us: i64::MIN, seq: i64::MIN };
         loop {
-            let terms = log::terms(self.tx, after.as_ref(), PAGE).await?;
+            let terms = log::terms(self.tx, &after, TERMS).await?;
             let Some(last) = terms.last() else { break };
-            after = Some(last.clone());
+            after = last.clone();
             self.tell(Page::Terms(terms)).await?;
         }
         let (answer, suspects) = oneshot::channel();

@@ -162,7 +162,7 @@ pub async fn listed(tx: &mut Tx, places: &[i64]) -> Result<Vec<Listed>, StoreErr
     let mut found = Vec::with_capacity(places.len());
     let mut rest = places;
     while !rest.is_empty() {
-        let (some, others) = rest.split_at(rows::step(rest.len()));
+        let (some, others) = rest.split_at(rows::listed(rest.len()));
         let each: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
         let text = format!(
             "SELECT l.seq, l.id, e.body FROM audit_leaf l LEFT JOIN audit_event e ON e.eid = l.eid \
@@ -196,7 +196,7 @@ pub async fn measures(tx: &mut Tx, places: &[i64]) -> Result<Vec<Measure>, Store
     let mut found = Vec::with_capacity(places.len());
     let mut rest = places;
     while !rest.is_empty() {
-        let (some, others) = rest.split_at(rows::step(rest.len()));
+        let (some, others) = rest.split_at(rows::listed(rest.len()));
         let each: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
         let text = format!(
             "SELECT l.seq, l.id, l.recorded_us, CAST(length(e.body) AS BIGINT) FROM audit_leaf l \

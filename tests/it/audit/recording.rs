@@ -4,6 +4,7 @@ use crate::support::auth::audit_signer;
 use crate::support::clinic::{appointment, seed, slot};
 use crate::support::{TestApp, both_engines, text};
 use serde_json::{Value, json};
+use slotwright::app::audit::verify;
 use slotwright::audit::checkpoint::SignedCheckpoint;
 use slotwright::audit::tree::{Frontier, leaf_hash};
 use slotwright::store::audit::{event, sequence};
@@ -127,6 +128,19 @@ both_engines! {
         // Nothing new, nothing to publish.
         app.sequence().await;
         assert_eq!(app.database().number("SELECT COUNT(*) FROM audit_checkpoint").await, 1);
+    }
+
+    async fn what_a_crowd_reads_at_once_is_on_the_record_once_each(app: TestApp) {
+        seed(&app).await;
+        let reads = (0..400).map(|_| app.get("Patient/pat-1"));
+        for answer in futures_util::future::join_all(reads).await {
+            let _ = answer.is(200);
+        }
+        let events = app.audit_events().await;
+        assert_eq!(of(&events, "read").len(), 400);
+        let keys = vec![audit_signer().verifier().clone()];
+        let verified = verify::verify(&app.library().store, keys, None, i64::MAX / 2).await.expect("a log");
+        assert_eq!((verified.report.findings.len(), verified.waiting), (0, 0), "{:?}", verified.report);
     }
 
     async fn the_database_refuses_to_change_the_log(app: TestApp) {
