@@ -98,6 +98,8 @@ pub struct App {
     pub owners: subscriptions::Owners,
     /// What patients consented to.
     pub consents: consents::Consents,
+    /// Names this server among all that share its database.
+    pub instance: Arc<str>,
     /// Raised after a commit with new events, which wait for their numbers.
     pub events: events::Signal,
     /// Raised when events were handed out to subscriptions, by whichever process.
@@ -142,6 +144,7 @@ impl App {
         let recorder = audit::Recorder::start(&store);
         let keys = oauth::keys::KeyRing::new(config.auth.keys.clone(), clock.clone());
         Ok(Self {
+            instance: clock.new_id().into(),
             events: store.events().clone(),
             handed_out: events::Signal::default(),
             store,

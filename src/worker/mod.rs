@@ -16,9 +16,8 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Works until the task is dropped: places events in the audit log, purges it after retention, tells
-/// others of its checkpoints, follows it for reports, sends notifications, tidies, and delivers messages.
-/// Works until the task is dropped: numbers events and hands them out, places those of the audit log, purges it after retention, tells
-/// others of its checkpoints, follows it for reports, tidies, and delivers messages.
+/// others of its checkpoints, follows it for reports, numbers what happens and hands it out, sends notifications,
+/// tidies, and delivers messages.
 pub async fn run(app: App, sequencer: Sequencer) {
     tokio::join!(
         audit::run(sequencer),

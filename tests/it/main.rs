@@ -13,6 +13,7 @@ mod bundle;
 mod connections;
 mod crash;
 mod emergency;
+mod events;
 mod examples;
 mod http;
 mod interactions;

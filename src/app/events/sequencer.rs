@@ -29,8 +29,6 @@ const FEW: usize = 20;
 #[derive(Clone)]
 pub struct Sequencer {
     app: App,
-    /// Names this process.
-    holder: Arc<str>,
     /// What is subscribed to, with the change that it takes into account; held by whoever numbers.
     index: Arc<Mutex<(i64, Index)>>,
     /// The last number that this process knows of.
@@ -64,13 +62,7 @@ impl Retry for Unplaced {
 impl Sequencer {
     /// This process's.
     pub fn new(app: App) -> Self {
-        let holder = app.clock.new_id().into();
-        Self {
-            app,
-            holder,
-            index: Arc::new(Mutex::new((-1, Index::default()))),
-            last: Arc::new(AtomicI64::new(0)),
-        }
+        Self { app, index: Arc::new(Mutex::new((-1, Index::default()))), last: Arc::new(AtomicI64::new(0)) }
     }
 
     /// Gives a number to all that waits, as long as no other process does.
@@ -190,7 +182,7 @@ impl Sequencer {
     async fn place_in(&self, tx: &mut Tx, eids: &[i64], shares: &[Share]) -> Result<Option<i64>, Unplaced> {
         let now = self.app.clock.now();
         let until = now + i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX);
-        let Some(lease) = sequence::take(tx, &self.holder, until, now).await? else { return Ok(None) };
+        let Some(lease) = sequence::take(tx, &self.app.instance, until, now).await? else { return Ok(None) };
         sequence::place(tx, lease, eids, shares, now).await?;
         Ok(Some(lease.seq + i64::try_from(eids.len()).unwrap_or(i64::MAX)))
     }

@@ -1,0 +1,121 @@
+//! Events reach the subscriptions that they are for: by topic, filter and criteria, and by what the owner may see.
+
+use crate::support::{Client, FixedApp, TestApp, both_engines, clinic};
+use serde_json::{Value, json};
+use slotwright::store::events::of_subscription;
+
+const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
+
+/// A subscription by WebSocket, which needs nobody who listens.
+fn subscription(criteria: &str, filters: &[&str]) -> Value {
+    let extension = |url: &str, value: Value| {
+        let mut extension = json!({ "url": format!("{BACKPORT}{url}") });
+        extension.as_object_mut().expect("an object").extend(value.as_object().expect("a value").clone());
+        extension
+    };
+    let mut made = json!({ "resourceType": "Subscription", "status": "requested", "reason": "a test",
+        "criteria": format!("https://slotwright.org/fhir/SubscriptionTopic/{criteria}"),
+        "channel": { "type": "websocket", "payload": "application/fhir+json",
+            "_payload": { "extension": [extension("backport-payload-content", json!({ "valueCode": "id-only" }))] } } });
+    let filters =
+        filters.iter().map(|text| extension("backport-filter-criteria", json!({ "valueString": text })));
+    let filters: Vec<Value> = filters.collect();
+    if !filters.is_empty() {
+        made["_criteria"] = json!({ "extension": filters });
+    }
+    made
+}
+
+async fn subscribe(client: &Client, criteria: &str, filters: &[&str]) -> String {
+    client.post("Subscription", &subscription(criteria, filters)).await.is(201).id().to_owned()
+}
+
+/// `number Type/id` of each event that a subscription got.
+async fn got(app: &TestApp, id: &str) -> Vec<String> {
+    app.number_events().await;
+    let mut tx = app.library().store.reader().await.expect("a connection");
+    let events = of_subscription(&mut tx, id, 1, i64::MAX, 1000).await.expect("events");
+    let count = app
+        .database()
+        .texts(&format!("SELECT CAST(count AS TEXT) FROM subscription WHERE id = '{id}'"))
+        .await;
+    assert_eq!(count, [events.len().to_string()], "the counter is the number of the last event");
+    events.iter().map(|(number, event)| format!("{number} {}", event.reference())).collect()
+}
+
+/// Books a visit under an id.
+async fn book(app: &TestApp, id: &str, patient: &str, practitioner: &str) {
+    let (start, end) = (clinic::at("09:00"), clinic::at("09:30"));
+    let visit = clinic::unslotted("booked", &start, &end, patient, &[practitioner]);
+    app.store(&clinic::with_id(visit, id)).await;
+}
+
+async fn cancel(app: &TestApp, id: &str) {
+    let cancel = json!([{ "op": "replace", "path": "/status", "value": "cancelled" }]);
+    let _ = app.patch(&format!("Appointment/{id}"), &cancel).await.is(200);
+}
+
+both_engines! {
+    async fn events_are_those_that_a_topic_and_all_filters_let_through(app: FixedApp) {
+        clinic::seed(&app).await;
+        book(&app, "early", "pat-1", "Practitioner/dr-a").await;
+        // The event of `early` has no number yet, and yet it was before them.
+        let all = subscribe(&app, "appointment-booked", &[]).await;
+        let of_patient = subscribe(&app, "appointment-changed", &["Appointment?patient=Patient/pat-1"]).await;
+        let both = ["Appointment?patient=Patient/pat-1,Patient/pat-2", "Appointment?practitioner=dr-b"];
+        let of_both = subscribe(&app, "appointment-changed", &both).await;
+        let not_booked = subscribe(&app, "appointment-changed", &["Appointment?status:not=booked"]).await;
+        let cancelled = subscribe(&app, "appointment-cancelled", &[]).await;
+        let slots = subscribe(&app, "slot-taken", &[]).await;
+
+        book(&app, "a", "pat-1", "Practitioner/dr-a").await;
+        cancel(&app, "a").await;
+        book(&app, "b", "pat-2", "Practitioner/dr-b").await;
+        cancel(&app, "early").await;
+        assert_eq!(got(&app, &all).await, ["1 Appointment/a", "2 Appointment/b"]);
+        assert_eq!(got(&app, &of_patient).await, ["1 Appointment/a", "2 Appointment/a", "3 Appointment/early"]);
+        assert_eq!(got(&app, &of_both).await, ["1 Appointment/b"]);
+        assert_eq!(got(&app, &not_booked).await, ["1 Appointment/a", "2 Appointment/early"]);
+        assert_eq!(got(&app, &cancelled).await, ["1 Appointment/a", "2 Appointment/early"]);
+        assert!(got(&app, &slots).await.is_empty());
+
+        // What was deleted is told of by what it was.
+        let _ = app.delete("Appointment/b").await.is(204);
+        assert_eq!(got(&app, &of_both).await, ["1 Appointment/b", "2 Appointment/b"]);
+    }
+
+    async fn a_subscription_that_is_off_or_gone_gets_nothing_and_goes_on_without_a_gap(app: FixedApp) {
+        clinic::seed(&app).await;
+        let id = subscribe(&app, "appointment-booked", &[]).await;
+        let gone = subscribe(&app, "appointment-booked", &[]).await;
+        book(&app, "a", "pat-1", "Practitioner/dr-a").await;
+        assert_eq!(got(&app, &id).await, ["1 Appointment/a"]);
+        assert_eq!(got(&app, &gone).await, ["1 Appointment/a"]);
+
+        let off = clinic::with(app.get(&format!("Subscription/{id}")).await.is(200).json, "status", "off");
+        app.store(&off).await;
+        let _ = app.delete(&format!("Subscription/{gone}")).await.is(204);
+        book(&app, "b", "pat-1", "Practitioner/dr-a").await;
+        assert_eq!(got(&app, &id).await, ["1 Appointment/a"]);
+
+        app.store(&clinic::with(off, "status", "requested")).await;
+        book(&app, "c", "pat-1", "Practitioner/dr-a").await;
+        assert_eq!(got(&app, &id).await, ["1 Appointment/a", "2 Appointment/c"]);
+    }
+
+    async fn what_the_owner_may_not_see_is_no_event_of_theirs(app: FixedApp) {
+        clinic::seed(&app).await;
+        let scope = "system/Subscription.cruds system/Appointment.rs?actor=Practitioner/dr-a";
+        let other = app.system("of-dr-a", scope).await;
+        let id = subscribe(&other, "appointment-booked", &[]).await;
+        book(&app, "a", "pat-1", "Practitioner/dr-a").await;
+        book(&app, "b", "pat-2", "Practitioner/dr-b").await;
+        assert_eq!(got(&app, &id).await, ["1 Appointment/a"]);
+
+        // Withdrawn access ends it at once.
+        let disable = "UPDATE oauth_client SET disabled_us = 1 WHERE id = 'of-dr-a'";
+        assert_eq!(app.database().execute(disable).await, 1);
+        book(&app, "c", "pat-3", "Practitioner/dr-a").await;
+        assert_eq!(got(&app, &id).await, ["1 Appointment/a"]);
+    }
+}
