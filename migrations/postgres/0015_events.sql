@@ -40,6 +40,15 @@ CREATE TABLE event_sequencer (
 );
 INSERT INTO event_sequencer (one) VALUES (1);
 
+-- How far other systems have the event log: one row for each stream, which one process at a time sends on.
+CREATE TABLE event_stream (
+    name     TEXT COLLATE "C"   NOT NULL PRIMARY KEY,
+    holder   TEXT COLLATE "C"   NOT NULL DEFAULT '',
+    fence    BIGINT NOT NULL DEFAULT 0,
+    until_us BIGINT NOT NULL DEFAULT 0,
+    seq      BIGINT NOT NULL DEFAULT 0
+);
+
 -- Subscriptions that are or were accepted: what is not in the resource. `owner` is the access of whoever asked for it
 -- (JSON: client, account, scopes, patient), judged anew at each delivery; `subscriber` is their name as
 -- resources are tagged with it. `count` is the number of its last event;

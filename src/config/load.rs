@@ -95,6 +95,8 @@ impl Config {
                 audit: section(&merged, "audit", &mut problems)?,
                 brand: section(&merged, "brand", &mut problems)?,
                 bulk: section(&merged, "bulk", &mut problems)?,
+                events: section(&merged, "events", &mut problems)?,
+                stream: section(&merged, "stream", &mut problems)?,
                 fhir: section(&merged, "fhir", &mut problems)?,
                 references: section(&merged, "references", &mut problems)?,
                 booking: section(&merged, "booking", &mut problems)?,

@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod brand;
 mod bulk;
+mod events;
 mod issuer;
 mod load;
 mod network;
@@ -22,6 +23,7 @@ pub use audit::{Audit, Keeper, SyslogBy, Witness, Years};
 pub use auth::Auth;
 pub use brand::{AssociatedEndpoint, Brand};
 pub use bulk::Bulk;
+pub use events::{Events, Nats, Stream};
 pub use issuer::{Issuer, MappedRole};
 pub use load::ConfigError;
 pub use network::Network;
@@ -59,6 +61,10 @@ pub struct Config {
     pub brand: Brand,
     /// Exports in bulk.
     pub bulk: Bulk,
+    /// The event log.
+    pub events: Events,
+    /// The event log, sent on to message brokers.
+    pub stream: Stream,
     /// Limits of the FHIR endpoint.
     pub fhir: Fhir,
     /// Referential integrity.

@@ -1,11 +1,16 @@
-//! Numbers events, and hands them out to subscriptions.
+//! Numbers events, hands them out to subscriptions, sends them on to streams, and forgets them in the end.
 
 use crate::app::App;
-use crate::app::events::Sequencer;
+use crate::app::events::{Sequencer, Stream, forget_old};
 use std::time::Duration;
 
 /// How often it is looked for events of other processes; those of this one are told at once.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// How often it is looked for events that are too old.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
+/// The longest pause after a NATS server that can't be reached.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Numbers and hands out until the task is dropped.
 pub(super) async fn run(app: App) {
@@ -18,5 +23,41 @@ pub(super) async fn run(app: App) {
         }
         // Either is reason enough to look.
         let _ = tokio::time::timeout(EVERY, news.changed()).await;
+    }
+}
+
+/// Sends on to a stream, if there is one, until the task is dropped.
+pub(super) async fn stream(app: App) {
+    let mut news = app.handed_out.listen();
+    let Some(mut stream) = Stream::new(app) else { return };
+    let mut pause = EVERY;
+    loop {
+        match stream.run().await {
+            Ok(()) => {
+                pause = EVERY;
+                // Another process may have gone away, and left something to send.
+                let _ = tokio::time::timeout(Duration::from_secs(1), news.changed()).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "events could not be sent on to the stream; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Forgets what is too old until the task is dropped.
+pub(super) async fn forget(app: App) {
+    loop {
+        let pause = match forget_old(&app).await {
+            Ok(true) => EVERY,
+            Ok(false) => FORGET_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "old events could not be forgotten; trying again");
+                FORGET_EVERY
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }

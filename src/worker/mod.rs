@@ -27,6 +27,8 @@ pub async fn run(app: App, sequencer: Sequencer) {
         delivery::run(app.clone()),
         reports::run(app.clone()),
         events::run(app.clone()),
+        events::stream(app.clone()),
+        events::forget(app.clone()),
         tidy(app.clone()),
         mail::run(app)
     );

@@ -1,11 +1,16 @@
 //! Events: what happens to the resources of scheduling is recorded where it happens, and numbered and handed out to
 //! subscriptions behind.
 
+mod envelope;
 mod index;
+mod retention;
 mod sequencer;
+mod stream;
 
 pub use crate::store::{Signal, Waiter};
+pub use retention::forget_old;
 pub use sequencer::Sequencer;
+pub use stream::{Stream, StreamError};
 
 use crate::clock::Micros;
 use crate::scheduling::event::{Change, TYPES, topics};

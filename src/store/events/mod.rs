@@ -1,5 +1,6 @@
 //! The event log: what happened to the resources of scheduling, in the order in which it was committed.
 
+pub mod keep;
 pub mod sequence;
 
 use super::db::{Row, Tx, statements};
@@ -142,5 +143,5 @@ pub async fn after(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Event>, Stor
 
 /// The statements of all files here, by name.
 pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
-    [STATEMENTS, sequence::STATEMENTS].concat()
+    [STATEMENTS, keep::STATEMENTS, sequence::STATEMENTS].concat()
 }

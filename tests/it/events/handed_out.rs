@@ -43,9 +43,10 @@ async fn got(app: &TestApp, id: &str) -> Vec<String> {
     events.iter().map(|(number, event)| format!("{number} {}", event.reference())).collect()
 }
 
-/// Books a visit under an id.
+/// Books a visit under an id, at an hour of its own.
 async fn book(app: &TestApp, id: &str, patient: &str, practitioner: &str) {
-    let (start, end) = (clinic::at("09:00"), clinic::at("09:30"));
+    let hour = id.as_bytes()[0] - b'Z';
+    let (start, end) = (clinic::at(&format!("{hour:02}:00")), clinic::at(&format!("{hour:02}:30")));
     let visit = clinic::unslotted("booked", &start, &end, patient, &[practitioner]);
     app.store(&clinic::with_id(visit, id)).await;
 }

@@ -3,6 +3,8 @@
 mod doors;
 mod handed_out;
 mod numbers;
+mod retention;
+mod stream;
 mod transitions;
 
 use crate::support::TestApp;
