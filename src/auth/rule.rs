@@ -69,11 +69,14 @@ pub enum Area {
     Users,
     /// Declared emergencies and their review.
     Emergencies,
+    /// Notifications on their way to subscribers.
+    Deliveries,
 }
 
 impl Area {
     /// Every area.
-    pub const ALL: [Self; 4] = [Self::Clients, Self::Keys, Self::Users, Self::Emergencies];
+    pub const ALL: [Self; 5] =
+        [Self::Clients, Self::Keys, Self::Users, Self::Emergencies, Self::Deliveries];
 
     /// As policies write it.
     pub fn code(self) -> &'static str {
@@ -82,6 +85,7 @@ impl Area {
             Self::Keys => "keys",
             Self::Users => "users",
             Self::Emergencies => "emergencies",
+            Self::Deliveries => "deliveries",
         }
     }
 }

@@ -8,18 +8,18 @@ mod courier;
 pub mod endpoint;
 mod hosts;
 pub mod keys;
+pub mod manage;
 mod message;
 mod report;
 mod schedule;
 pub mod sign;
 #[cfg(test)]
 mod tests;
-mod told;
 mod turn;
+pub mod warn;
 
 pub use courier::Courier;
 pub use endpoint::Endpoints;
-pub use told::told;
 
 use super::App;
 

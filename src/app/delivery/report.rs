@@ -1,14 +1,13 @@
 //! What is written down of an attempt, in one transaction: how it went, what is due next, the state of the
 //! subscription, and on the record to whom what was told.
 
+use super::base;
 use crate::app::audit::{actor, record};
 use crate::app::{App, subscriptions};
 use crate::audit::act::Act;
 use crate::audit::event::{Event, Outcome as Ended, Recorded, Scene};
-use crate::audit::patients;
 use crate::auth::Access;
 use crate::fhir::outcome::Error;
-use crate::fhir::subscription::{Content, NotificationEvent};
 use crate::store::delivery::{self as table, Attempt, Claimed, Finished, Outcome};
 use crate::store::{Intent, audit};
 use std::collections::BTreeSet;
@@ -53,41 +52,33 @@ pub async fn write_down(app: &App, claimed: &Claimed, report: Report) -> Result<
     written.await
 }
 
-/// What goes on the record of a notification that was sent, or that it was tried to send: for each patient whom it
-/// names one event, or one for none.
+/// What goes on the record of a notification that was sent, or that it was tried to send: for each patient of whom it
+/// tells one event, or one for none.
 ///
 /// # Errors
 /// When there is no randomness.
 pub fn recorded(
     app: &App,
     access: &Access,
-    base: &str,
     (claimed, attempt): (&Claimed, &Attempt),
-    (events, content): (&[NotificationEvent], Content),
+    (versions, patients): (Vec<String>, BTreeSet<String>),
 ) -> Result<Vec<Recorded>, Error> {
-    let scene =
-        Scene { address: None, server: base.to_owned(), request_id: format!("delivery-{}", claimed.id) };
-    let mut event = Event::new(Act::Delivery, actor(access.principal(), base), scene)
+    let base = base(app);
+    let request_id = format!("delivery-{}", claimed.id);
+    let scene = Scene { address: None, server: base.clone(), request_id };
+    let mut event = Event::new(Act::Delivery, actor(access.principal(), &base), scene)
         .detail("kind", attempt.kind.as_str())
         .detail("endpoint", claimed.host.as_str());
     if attempt.last > 0 {
         event = event.detail("events", format!("{}-{}", attempt.first, attempt.last));
     }
     event.data.push(format!("Subscription/{}", claimed.id));
-    let mut whose = BTreeSet::new();
-    // An empty notification names nobody and nothing.
-    let told = if content == Content::Empty { &[][..] } else { events };
-    for focus in told.iter().filter_map(|event| event.focus.as_ref()) {
-        event.data.push(format!("{}/_history/{}", focus.reference(), focus.vid));
-        if let Some(resource) = &focus.resource {
-            patients::add(&focus.rtype, &focus.id, resource, &mut whose);
-        }
-    }
+    event.data.extend(versions);
     if !attempt.error.is_empty() {
         event.outcome = Ended::Failed(attempt.error.clone());
     }
-    if whose.is_empty() {
+    if patients.is_empty() {
         return Ok(vec![record(app, &event)?]);
     }
-    whose.into_iter().map(|id| record(app, &event.clone().patient(id))).collect()
+    patients.into_iter().map(|id| record(app, &event.clone().patient(id))).collect()
 }

@@ -6,15 +6,16 @@ use super::hosts::Pass;
 use super::message::{message, message_id, status};
 use super::report::{Report, recorded, write_down};
 use super::schedule::{Verdict, judge, pause};
-use super::told::told;
 use super::{base, keys};
-use crate::app::{App, subscriptions};
+use crate::app::subscriptions::{self, Told};
+use crate::app::App;
 use crate::auth::Access;
 use crate::clock::Micros;
 use crate::fhir::outcome::Error;
-use crate::fhir::subscription::{Content, Definition, Kind, NotificationEvent, NotificationKind};
+use crate::fhir::subscription::{Definition, Kind, NotificationKind};
 use crate::store::delivery::{self as table, Attempt, Claimed, Finished, Outcome};
 use crate::store::{Intent, events, subscription};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,9 @@ struct Turn<'a> {
 struct Tried {
     attempt: Attempt,
     verdict: Verdict,
-    events: Vec<NotificationEvent>,
+    /// What is told, for the record.
+    versions: Vec<String>,
+    patients: BTreeSet<String>,
 }
 
 /// Does what is due, and goes on as long as it arrives. What the database did not take is due again when the lease
@@ -141,7 +144,7 @@ impl Turn<'_> {
         }
         let now = app.clock.now();
         let what = format!("handshake_{}_{now}", claimed.generation);
-        let tried = self.attempt(NotificationKind::Handshake, "requested", &what, now, Vec::new()).await?;
+        let tried = self.attempt(NotificationKind::Handshake, "requested", &what, now, Told::default()).await?;
         let Some(tried) = tried else { return Err(Error::internal("a handshake has a message")) };
         let (outcome, status) = match &tried.verdict {
             Verdict::Arrived => {
@@ -160,7 +163,7 @@ impl Turn<'_> {
     /// Says that nothing happened. That it did not arrive matters no more than that: the next event will tell.
     async fn beat(&self, now: Micros) -> Result<Finished, Error> {
         let what = format!("heartbeat_{}", self.claimed.heartbeat_us.unwrap_or_default());
-        let tried = self.attempt(NotificationKind::Heartbeat, "active", &what, now, Vec::new()).await?;
+        let tried = self.attempt(NotificationKind::Heartbeat, "active", &what, now, Told::default()).await?;
         let Some(tried) = tried else { return Err(Error::internal("a heartbeat has a message")) };
         let goes_on = self.claimed.due_us.is_some_and(|due| due <= now);
         match tried.verdict {
@@ -182,17 +185,17 @@ impl Turn<'_> {
         let (first, last) = (claimed.done + 1, claimed.batch);
         let mut tx = app.store.reader().await?;
         let found = events::of_subscription(&mut tx, &claimed.id, first, last, last - claimed.done).await?;
-        let events = told(&mut tx, &self.access, found).await?;
+        let told = subscriptions::tell(&mut tx, &self.access, self.definition.payload.content, found).await?;
         drop(tx);
         let lease = lease(app, app.clock.now());
         // The time of the last event, which is the same at every try.
-        let at_us = events.last().map_or(0, |event| event.at_us);
-        let nothing_to_say = events.is_empty();
+        let at_us = told.events.last().map_or(0, |event| event.at_us);
+        let nothing_to_say = told.events.is_empty();
         let tried = match nothing_to_say {
             true => None,
             false => {
                 let what = format!("{first}_{last}");
-                self.attempt(NotificationKind::EventNotification, "active", &what, at_us, events).await?
+                self.attempt(NotificationKind::EventNotification, "active", &what, at_us, told).await?
             }
         };
         let Some(tried) = tried else {
@@ -237,8 +240,9 @@ impl Turn<'_> {
         said: &str,
         what: &str,
         at_us: Micros,
-        events: Vec<NotificationEvent>,
+        told: Told,
     ) -> Result<Option<Tried>, Error> {
+        let Told { events, versions, patients } = told;
         let (app, claimed) = (self.app, &self.claimed);
         let keys = keys::signing(app, &claimed.id).await?;
         let id = message_id(&claimed.id, what);
@@ -271,7 +275,7 @@ impl Turn<'_> {
             status: answer.map_or(0, |answer| answer.status.into()),
             error,
         };
-        Ok(Some(Tried { attempt, verdict, events: status.events }))
+        Ok(Some(Tried { attempt, verdict, versions, patients }))
     }
 
     async fn send(&self, message: Message) -> (Result<Answer, NoAnswer>, Duration) {
@@ -300,18 +304,11 @@ impl Turn<'_> {
         outcome: Outcome,
         status: Option<(&'static str, String)>,
     ) -> Result<Finished, Error> {
-        let Tried { attempt, events, .. } = tried;
+        let Tried { attempt, versions, patients, .. } = tried;
         // A heartbeat tells nobody anything of anybody.
         let recorded = match attempt.kind.as_str() {
             "heartbeat" => Vec::new(),
-            _ => {
-                let content = match self.definition.kind {
-                    Kind::Classic { .. } if self.definition.payload.mime.is_none() => Content::Empty,
-                    _ => self.definition.payload.content,
-                };
-                let what = (&self.claimed, &attempt);
-                recorded(self.app, &self.access, &base(self.app), what, (&events, content))?
-            }
+            _ => recorded(self.app, &self.access, (&self.claimed, &attempt), (versions, patients))?,
         };
         let report = Report { attempt: Some(attempt), recorded, outcome, status };
         write_down(self.app, &self.claimed, report).await

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod clients;
+mod deliveries;
 mod emergencies;
 mod invitations;
 mod keys;
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Vec<RouteInfo> {
     [
         accounts::ROUTES,
         clients::ROUTES,
+        deliveries::ROUTES,
         emergencies::ROUTES,
         invitations::ROUTES,
         keys::ROUTES,

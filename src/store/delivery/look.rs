@@ -28,8 +28,6 @@ statements! {
         AND id IN (SELECT id FROM subscription WHERE status = 'active' AND warned_us IS NULL AND failing_us <= $2 \
         ORDER BY failing_us LIMIT 1) RETURNING id, host, failing_us, error";
     UNWARN = "UPDATE subscription SET warned_us = NULL WHERE id = $1 AND warned_us = $2";
-    WARNED = "SELECT warned_us FROM subscription WHERE id = $1";
-    ENDED = "SELECT id FROM subscription WHERE ends_us <= $1 AND status <> 'off' LIMIT 100";
 }
 
 /// How the deliveries of a subscription go.
@@ -137,17 +135,4 @@ pub async fn to_warn(tx: &mut Tx, now: Micros, since: Micros) -> Result<Option<W
 /// Nobody could be told at `when`.
 pub async fn unwarn(tx: &mut Tx, id: &str, when: Micros) -> Result<(), StoreError> {
     tx.execute(UNWARN, args![id, when]).await.map(drop)
-}
-
-/// When somebody was told.
-pub async fn warned(tx: &mut Tx, id: &str) -> Result<Option<Micros>, StoreError> {
-    Ok(match tx.optional(WARNED, args![id]).await? {
-        Some(row) => row.opt_int(0)?,
-        None => None,
-    })
-}
-
-/// Some subscriptions whose time is over.
-pub async fn ended(tx: &mut Tx, now: Micros) -> Result<Vec<String>, StoreError> {
-    tx.all(ENDED, args![now]).await?.iter().map(|row| row.text(0)).collect()
 }

@@ -8,7 +8,7 @@ mod look;
 pub use attempt::{Attempt, Noted, attempts, forget_attempts, note_attempt};
 pub use claim::{Claimed, Finished, Outcome, Wanted, claim, due, finish, give_back};
 pub use key::{SigningKey, add_key, forget_keys, keys};
-pub use look::{Overview, Warned, ended, look, overviews, pause, replay, resume, to_warn, unwarn, warned};
+pub use look::{Overview, Warned, look, overviews, pause, replay, resume, to_warn, unwarn};
 
 /// Every static statement about deliveries.
 pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
