@@ -136,11 +136,11 @@ impl Command {
             #[cfg(not(feature = "unaudited"))]
             Self::Serve(settings) => serve::serve(settings.load()?).await,
             Self::Sandbox { command: Some(SandboxCommand::Token { options, settings }), .. } => {
-                println!("{}", sandbox::token(options, settings.load()?).await?.expose_secret());
+                println!("{}", Box::pin(sandbox::token(options, settings.load()?)).await?.expose_secret());
                 Ok(())
             }
             Self::Sandbox { command: None, options, settings } => {
-                Ok(sandbox::run(options, settings.load()?).await?)
+                Ok(Box::pin(sandbox::run(options, settings.load()?)).await?)
             }
             Self::Check(settings) => check(settings.load()?).await,
             Self::Audit(command) => Box::pin(command.run()).await,

@@ -75,8 +75,7 @@ pub enum Area {
 
 impl Area {
     /// Every area.
-    pub const ALL: [Self; 5] =
-        [Self::Clients, Self::Keys, Self::Users, Self::Emergencies, Self::Deliveries];
+    pub const ALL: [Self; 5] = [Self::Clients, Self::Keys, Self::Users, Self::Emergencies, Self::Deliveries];
 
     /// As policies write it.
     pub fn code(self) -> &'static str {

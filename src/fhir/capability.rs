@@ -19,6 +19,8 @@ const OF_SUBSCRIPTION: &[(&str, &str)] = &[
     ("status", words::STATUS_OPERATION),
     ("events", words::EVENTS_OPERATION),
     ("get-ws-binding-token", words::TOKEN_OPERATION),
+    ("signing-keys", words::KEYS_OPERATION),
+    ("rotate-secret", words::ROTATE_OPERATION),
 ];
 
 /// `$export` of a type, by its canonical URL.

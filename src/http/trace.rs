@@ -58,7 +58,11 @@ pub fn trace(path: &str) -> Option<Trace> {
         "/oauth/token" => Trace::All(Act::Token),
         "/oauth/revoke" => Trace::All(Act::TokenRevoked),
         "/oauth/introspect" => Trace::All(Act::TokenInspected),
-        "/oauth/register" | "/oauth/launch" | "/console/audit/recipients" => Trace::All(Act::Administration),
+        "/oauth/register"
+        | "/oauth/launch"
+        | "/console/audit/recipients"
+        | "/console/deliveries"
+        | "/console/deliveries/{id}" => Trace::All(Act::Administration),
         "/sign-out" => Trace::Sent(Act::SignOut),
         "/sign-in/with/{provider}" => Trace::All(Act::SignInBegun),
         "/sign-in/callback/{provider}" => Trace::All(Act::SignIn),

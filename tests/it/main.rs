@@ -12,6 +12,7 @@ mod bulk;
 mod bundle;
 mod connections;
 mod crash;
+mod delivery;
 mod emergency;
 mod events;
 mod examples;

@@ -127,7 +127,9 @@ async fn carried_out(tx: &mut Tx, id: &str, deed: Deed, now: i64) -> Result<Over
             (false, "Its events are fetched by its subscriber; nothing is sent")
         }
         Deed::Replay(from) if from < 1 => (false, "Events are numbered from 1"),
-        Deed::Replay(from) => (table::replay(tx, id, from - 1, now).await?, "There is no event with this number"),
+        Deed::Replay(from) => {
+            (table::replay(tx, id, from - 1, now).await?, "There is no event with this number")
+        }
     };
     match done {
         (true, _) => table::look(tx, id).await?.ok_or(ManageError::Unknown),
@@ -149,7 +151,9 @@ pub async fn rotate(app: &App, id: &str, kind: Kind) -> Result<Fresh, ManageErro
             let (id, app) = shared.as_ref();
             let overview = table::look(tx, id).await?.ok_or(ManageError::Unknown)?;
             if overview.host.is_empty() {
-                return Err(ManageError::Invalid("Its events are fetched by its subscriber; nothing is signed"));
+                return Err(ManageError::Invalid(
+                    "Its events are fetched by its subscriber; nothing is signed",
+                ));
             }
             Ok(keys::replace(tx, app, id, kind).await?)
         })
@@ -174,7 +178,7 @@ pub async fn test(app: &App, id: &str) -> Result<Attempt, ManageError> {
     }
     let keys = keys::signing(app, id).await?;
     let now = app.clock.now();
-    let state = status(&definition, &found.status, NotificationKind::Handshake, found.count, now, Default::default());
+    let state = status(&definition, &found.status, NotificationKind::Handshake, found.count, now, Vec::new());
     let message_id = message_id(id, &format!("test_{now}"));
     let longest = app.config.subscriptions.timeout;
     let message = message(&definition, &state, &base(app), (&message_id, &keys), now, longest);

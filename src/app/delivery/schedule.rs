@@ -118,7 +118,7 @@ mod tests {
         }
         assert_eq!(pause(&settings, 10, Duration::ZERO, 0), None);
         assert_eq!(pause(&settings, i64::MAX, Duration::ZERO, 0), None);
-        let asked = Duration::from_secs(900);
+        let asked = Duration::from_mins(15);
         assert_eq!(pause(&settings, 1, asked, 0), Some(asked));
     }
 }

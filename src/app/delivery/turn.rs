@@ -7,8 +7,8 @@ use super::message::{message, message_id, status};
 use super::report::{Report, recorded, write_down};
 use super::schedule::{Verdict, judge, pause};
 use super::{base, keys};
-use crate::app::subscriptions::{self, Told};
 use crate::app::App;
+use crate::app::subscriptions::{self, Told};
 use crate::auth::Access;
 use crate::clock::Micros;
 use crate::fhir::outcome::Error;
@@ -22,7 +22,7 @@ use std::time::Duration;
 /// How long one may go on before others get their turn.
 const TURN: Duration = Duration::from_secs(5);
 /// Beyond the time for an attempt: for what comes before and behind it.
-const MARGIN: Duration = Duration::from_secs(10);
+const MARGIN: Duration = Duration::from_secs(5);
 
 const ATTEMPTS: &str = "subscription_attempts_total";
 
@@ -144,7 +144,8 @@ impl Turn<'_> {
         }
         let now = app.clock.now();
         let what = format!("handshake_{}_{now}", claimed.generation);
-        let tried = self.attempt(NotificationKind::Handshake, "requested", &what, now, Told::default()).await?;
+        let tried =
+            self.attempt(NotificationKind::Handshake, "requested", &what, now, Told::default()).await?;
         let Some(tried) = tried else { return Err(Error::internal("a handshake has a message")) };
         let (outcome, status) = match &tried.verdict {
             Verdict::Arrived => {
@@ -166,17 +167,13 @@ impl Turn<'_> {
         let tried = self.attempt(NotificationKind::Heartbeat, "active", &what, now, Told::default()).await?;
         let Some(tried) = tried else { return Err(Error::internal("a heartbeat has a message")) };
         let goes_on = self.claimed.due_us.is_some_and(|due| due <= now);
-        match tried.verdict {
-            Verdict::Gone => {
-                let told = "The endpoint wants no notifications (410)".to_owned();
-                let finished = self.write_down(tried, Outcome::Stopped, Some(("off", told))).await?;
-                Ok(if finished == Finished::Done { Finished::Lost } else { finished })
-            }
-            _ => {
-                let next = self.next_beat(self.app.clock.now());
-                self.write_down(tried, Outcome::Beat(next, goes_on), None).await
-            }
+        if tried.verdict == Verdict::Gone {
+            let told = "The endpoint wants no notifications (410)".to_owned();
+            let finished = self.write_down(tried, Outcome::Stopped, Some(("off", told))).await?;
+            return Ok(if finished == Finished::Done { Finished::Lost } else { finished });
         }
+        let next = self.next_beat(self.app.clock.now());
+        self.write_down(tried, Outcome::Beat(next, goes_on), None).await
     }
 
     /// The notification that is due.
@@ -190,13 +187,11 @@ impl Turn<'_> {
         let lease = lease(app, app.clock.now());
         // The time of the last event, which is the same at every try.
         let at_us = told.events.last().map_or(0, |event| event.at_us);
-        let nothing_to_say = told.events.is_empty();
-        let tried = match nothing_to_say {
-            true => None,
-            false => {
-                let what = format!("{first}_{last}");
-                self.attempt(NotificationKind::EventNotification, "active", &what, at_us, told).await?
-            }
+        let tried = if told.events.is_empty() {
+            None
+        } else {
+            let what = format!("{first}_{last}");
+            self.attempt(NotificationKind::EventNotification, "active", &what, at_us, told).await?
         };
         let Some(tried) = tried else {
             let outcome = Outcome::Arrived(lease);
@@ -212,23 +207,20 @@ impl Turn<'_> {
             }
             Verdict::Failed { told, earliest, .. } => {
                 let random = app.clock.random_bytes().map_or(u64::MAX / 2, u64::from_be_bytes);
-                match pause(&app.config.subscriptions, claimed.tries + 1, *earliest, random) {
-                    Some(pause) => {
-                        let outcome = Outcome::Failed(now.saturating_add(micros(pause)), told.clone());
-                        self.write_down(tried, outcome, None).await
-                    }
-                    None => {
-                        let tries = claimed.tries + 1;
-                        let told = format!("Given up after {tries} tries: {told}");
-                        tracing::warn!(
-                            subscription = claimed.id,
-                            host = claimed.host,
-                            tries,
-                            "a subscriber was given up"
-                        );
-                        self.write_down(tried, Outcome::Stopped, Some(("error", told))).await
-                    }
+                let next = pause(&app.config.subscriptions, claimed.tries + 1, *earliest, random);
+                if let Some(pause) = next {
+                    let outcome = Outcome::Failed(now.saturating_add(micros(pause)), told.clone());
+                    return self.write_down(tried, outcome, None).await;
                 }
+                let tries = claimed.tries + 1;
+                let told = format!("Given up after {tries} tries: {told}");
+                tracing::warn!(
+                    subscription = claimed.id,
+                    host = claimed.host,
+                    tries,
+                    "a subscriber was given up"
+                );
+                self.write_down(tried, Outcome::Stopped, Some(("error", told))).await
             }
         }
     }
@@ -287,14 +279,12 @@ impl Turn<'_> {
     /// The circuit breaker hears of hosts in trouble, and of those that are not.
     fn tell_host(&self, answer: &Result<Answer, NoAnswer>, verdict: &Verdict) {
         let now = self.app.clock.now();
-        match verdict {
-            Verdict::Failed { host: true, .. } => {
-                if self.pass.went(false, now) {
-                    tracing::warn!(host = self.claimed.host, "a host fails, and is left alone for a while");
-                }
+        if matches!(verdict, Verdict::Failed { host: true, .. }) {
+            if self.pass.went(false, now) {
+                tracing::warn!(host = self.claimed.host, "a host fails, and is left alone for a while");
             }
-            _ if answer.is_ok() => drop(self.pass.went(true, now)),
-            _ => {}
+        } else if answer.is_ok() {
+            self.pass.went(true, now);
         }
     }
 

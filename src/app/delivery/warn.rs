@@ -14,9 +14,9 @@ pub async fn next(app: &App) -> Result<Option<(Warned, Micros)>, StoreError> {
     let now = app.clock.now();
     let long = Micros::try_from(app.config.subscriptions.warn_after.as_micros()).unwrap_or(Micros::MAX);
     let since = now.saturating_sub(long);
-    let work = app.store.write(Intent::Upsert, move |tx| {
-        Box::pin(async move { table::to_warn(tx, now, since).await })
-    });
+    let work = app
+        .store
+        .write(Intent::Upsert, move |tx| Box::pin(async move { table::to_warn(tx, now, since).await }));
     Ok(work.await?.map(|warned| (warned, now)))
 }
 

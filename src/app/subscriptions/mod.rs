@@ -5,6 +5,7 @@ mod asked;
 mod hooks;
 mod operations;
 mod owner;
+mod signing;
 mod status;
 mod stream;
 mod tidy;

@@ -1,7 +1,7 @@
 //! `$status`, `$events` and `$get-ws-binding-token` (Subscriptions R5 Backport 1.1).
 
 use super::asked::Asked;
-use super::{Told, tell, token};
+use super::{Told, signing, tell, token};
 use crate::app::{Answer, App, Body, Context};
 use crate::auth::scope::Right;
 use crate::auth::{Access, SearchPermit};
@@ -27,7 +27,7 @@ pub const SOCKET: &str = "subscription-socket";
 
 /// Whether an operation of Subscription has this name.
 pub fn is_operation(name: &str) -> bool {
-    matches!(name, "status" | "events" | "get-ws-binding-token")
+    matches!(name, "status" | "events" | "get-ws-binding-token" | "signing-keys" | "rotate-secret")
 }
 
 /// Carries out one of the operations.
@@ -49,6 +49,8 @@ pub async fn operate(
         ("status", Some(id)) => status_of(app, ctx, rtype, id).await,
         ("status", None) => statuses(app, ctx, rtype, &asked, query).await,
         ("events", Some(id)) => events_of(app, ctx, rtype, id, &asked).await,
+        ("signing-keys", Some(id)) => signing::list(app, ctx, rtype, id).await,
+        ("rotate-secret", Some(id)) => signing::rotate(app, ctx, rtype, id, body).await,
         ("get-ws-binding-token", id) => {
             let ids = id.as_ref().map_or(asked.ids, |id| vec![id.clone()]);
             binding_token(app, ctx, rtype, ids).await
@@ -59,7 +61,8 @@ pub async fn operate(
 
 fn not_offered() -> Error {
     let told = "Subscription/$status, Subscription/[id]/$status, Subscription/[id]/$events, \
-                Subscription/$get-ws-binding-token and Subscription/[id]/$get-ws-binding-token are offered";
+                Subscription/$get-ws-binding-token, Subscription/[id]/$get-ws-binding-token, \
+                Subscription/[id]/$signing-keys and Subscription/[id]/$rotate-secret are offered";
     Error::of(Kind::NotFound, vec![Issue::error("not-supported", told)])
 }
 

@@ -103,6 +103,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             }),
         ),
         ("ExportParameters", super::exports::schema()),
+        ("RotationParameters", super::subscriptions::rotation()),
         (
             "RequestBundle",
             json!({

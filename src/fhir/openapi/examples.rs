@@ -137,6 +137,9 @@ pub(super) fn body(schema: &str) -> Option<Value> {
         "ValidateParameters" => json!({
             "resourceType": "Parameters", "parameter": [{ "name": "mode", "valueCode": "delete" }]
         }),
+        "RotationParameters" => json!({
+            "resourceType": "Parameters", "parameter": [{ "name": "kind", "valueCode": "hmac" }]
+        }),
         "ExportParameters" => json!({
             "resourceType": "Parameters",
             "parameter": [{ "name": "_type", "valueString": "Patient,Appointment" }]

@@ -4,7 +4,7 @@ use super::operations::Operation;
 use super::{parameters, put};
 use serde_json::{Map, Value, json};
 
-/// Adds `$status`, `$events` and `$get-ws-binding-token`.
+/// Adds `$status`, `$events`, `$get-ws-binding-token`, `$signing-keys` and `$rotate-secret`.
 pub(super) fn add(paths: &mut Map<String, Value>) {
     let named = |name: &str, description: &str| json!({ "name": name, "in": "query", "description": description, "schema": { "type": "string" } });
     let id = || named("id", "Ids of subscriptions; any of several, separated by commas");
@@ -45,15 +45,53 @@ pub(super) fn add(paths: &mut Map<String, Value>) {
             "Parameters",
             Vec::new(),
         ),
+        (
+            "/fhir/Subscription/{id}/$signing-keys",
+            "signingKeysOfSubscription",
+            "What notifications are verified with",
+            "Parameters",
+            Vec::new(),
+        ),
+        (
+            "/fhir/Subscription/{id}/$rotate-secret",
+            "rotateSecretOfSubscription",
+            "Replace a key that notifications are signed with (Parameters with a kind: hmac or ed25519)",
+            "Parameters",
+            Vec::new(),
+        ),
     ];
     for (path, name, summary, answer, asked) in all {
-        let mut operation = Operation::new("get", name, summary, &[200, 400, 404, 406, 422]);
+        let posts = path.ends_with("$rotate-secret");
+        let mut operation =
+            Operation::new(if posts { "post" } else { "get" }, name, summary, &[200, 400, 404, 406, 422]);
         operation.tag = "Subscription";
         operation.answer = answer;
         if path.contains("{id}") {
             operation.parameters = parameters::refs(&["Id"]);
         }
         operation.parameters.extend(asked);
+        if posts {
+            operation.body = Some("RotationParameters".to_owned());
+        }
         put(paths, path, vec![operation]);
     }
+}
+
+/// The body of `$rotate-secret`.
+pub(super) fn rotation() -> Value {
+    let kind = json!({
+        "type": "object",
+        "required": ["name", "valueCode"],
+        "additionalProperties": false,
+        "properties": { "name": { "const": "kind" }, "valueCode": { "enum": ["hmac", "ed25519"] } }
+    });
+    json!({
+        "type": "object",
+        "required": ["resourceType", "parameter"],
+        "additionalProperties": false,
+        "properties": {
+            "resourceType": { "const": "Parameters" },
+            "parameter": { "type": "array", "minItems": 1, "maxItems": 1, "items": kind }
+        }
+    })
 }

@@ -15,6 +15,11 @@ pub const EVENTS_OPERATION: &str =
     "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-events";
 /// `$get-ws-binding-token`
 pub const TOKEN_OPERATION: &str = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-get-ws-binding-token";
+/// `$signing-keys`, which is ours.
+pub const KEYS_OPERATION: &str = "https://slotwright.org/fhir/OperationDefinition/subscription-signing-keys";
+/// `$rotate-secret`, which is ours.
+pub const ROTATE_OPERATION: &str =
+    "https://slotwright.org/fhir/OperationDefinition/subscription-rotate-secret";
 /// The extension by which a CapabilityStatement names a topic.
 pub const TOPIC_EXTENSION: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical";
 /// What extensions begin with that write R5's Subscription in R4 element by element.

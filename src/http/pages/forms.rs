@@ -19,6 +19,8 @@ pub(super) struct Frame {
     pub(super) reviews: bool,
     /// Whether they may read the whole audit log.
     pub(super) audits: bool,
+    /// Whether they may see how notifications reach their subscribers.
+    pub(super) delivers: bool,
     /// [`Visit::form_token`].
     pub(super) token: String,
 }
@@ -32,6 +34,7 @@ impl Frame {
             declares: may(Act::Create),
             reviews: may(Act::Read),
             audits: access.as_ref().is_some_and(Access::may_audit),
+            delivers: access.as_ref().is_some_and(|access| access.may_in(Act::Read, Area::Deliveries)),
             name: visit.live.as_ref().map(|live| live.account.name.clone()),
             token: visit.form_token(),
         }

@@ -5,6 +5,7 @@ pub(super) mod account;
 pub(super) mod apps;
 pub(super) mod consent;
 pub(super) mod console;
+pub(super) mod deliveries;
 pub(super) mod emergencies;
 pub(super) mod emergency;
 mod encounters;
@@ -74,6 +75,10 @@ pub(super) const ROUTES: &[RouteInfo] = &[
     form("/emergency", "Declare an emergency", || get(emergency::show).post(emergency::submit)),
     action("/emergency/end", "End the emergency", || post(emergency::end)),
     form("/emergencies", "Review declared emergencies", || get(emergencies::show).post(emergencies::submit)),
+    page("/console/deliveries", "How notifications reach their subscribers", || get(deliveries::list)),
+    form("/console/deliveries/{id}", "Deliveries to one subscriber", || {
+        get(deliveries::show).post(deliveries::submit)
+    }),
     page("/account", "Password, second factor and language", || get(account::show)),
     action("/account/password", "Change the password", || post(account::password)),
     action("/account/language", "Change the language", || post(account::language)),

@@ -23,7 +23,7 @@ statements! {
     // Whoever is at it now loses it: what it says then counts no more.
     REPLAY = "UPDATE subscription SET done = $2, batch = $2, seen = count, tries = 0, fence = fence + 1, until_us = 0, \
         due_us = CASE WHEN host <> '' AND status = 'active' THEN CAST($3 AS BIGINT) ELSE due_us END \
-        WHERE id = $1 AND count > $2";
+        WHERE id = $1 AND count >= $2";
     TO_WARN = "UPDATE subscription SET warned_us = $1 WHERE status = 'active' AND warned_us IS NULL AND failing_us <= $2 \
         AND id IN (SELECT id FROM subscription WHERE status = 'active' AND warned_us IS NULL AND failing_us <= $2 \
         ORDER BY failing_us LIMIT 1) RETURNING id, host, failing_us, error";

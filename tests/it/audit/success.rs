@@ -187,6 +187,7 @@ async fn administration(app: &TestApp, asked: &mut Asked) {
     let invited = asked.json(root, "POST /admin/invitations", "/admin/invitations", &scope).await;
     let revoke = format!("/admin/invitations/{}/revoke", text(&invited, "/id"));
     asked.json(root, "POST /admin/invitations/{id}/revoke", &revoke, &json!({})).await;
+    deliveries(app, root, asked).await;
     let mut source = system_client("entra", "system/Organization.r");
     source.may_provision = true;
     clients::add(app.library(), source, "a test").await.expect("a client");
@@ -195,6 +196,39 @@ async fn administration(app: &TestApp, asked: &mut Asked) {
     let made = asked.json(root, "POST /admin/clients/{id}/scim-tokens", tokens, &json!({})).await;
     let revoke = format!("/admin/scim-tokens/{}/revoke", text(&made, "/id"));
     asked.json(root, "POST /admin/scim-tokens/{id}/revoke", &revoke, &json!({})).await;
+}
+
+/// A subscription to an endpoint at which nobody is.
+fn dead_end() -> Value {
+    let extension =
+        "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
+    json!({
+        "resourceType": "Subscription", "status": "requested", "reason": "test",
+        "criteria": "https://slotwright.org/fhir/SubscriptionTopic/appointment-booked",
+        "channel": {
+            "type": "rest-hook", "endpoint": "https://receiver.invalid/hook", "payload": "application/fhir+json",
+            "_payload": { "extension": [{ "url": extension, "valueCode": "id-only" }] }
+        }
+    })
+}
+
+/// What is seen of deliveries, and done about them.
+async fn deliveries(app: &TestApp, root: &mut Browser, asked: &mut Asked) {
+    let id = app.post("Subscription", &dead_end()).await.is(201).id().to_owned();
+    let place = |what: &str| format!("/admin/deliveries/{id}{what}");
+    asked.get(root, "GET /admin/deliveries", "/admin/deliveries").await;
+    asked.get(root, "GET /admin/deliveries/{id}", &place("")).await;
+    asked.json(root, "POST /admin/deliveries/{id}/pause", &place("/pause"), &json!({})).await;
+    asked.json(root, "POST /admin/deliveries/{id}/resume", &place("/resume"), &json!({})).await;
+    asked.json(root, "POST /admin/deliveries/{id}/replay", &place("/replay"), &json!({"from": 1})).await;
+    let kind = json!({"kind": "hmac"});
+    asked.json(root, "POST /admin/deliveries/{id}/rotate-secret", &place("/rotate-secret"), &kind).await;
+    asked.json(root, "POST /admin/deliveries/{id}/test", &place("/test"), &json!({})).await;
+    asked.get(root, "GET /console/deliveries", "/console/deliveries").await;
+    let page = format!("/console/deliveries/{id}");
+    asked.get(root, "GET /console/deliveries/{id}", &page).await;
+    let pause = &[("do", "pause")];
+    asked.fill(root, "POST /console/deliveries/{id}", (&page, &page), pause).await;
 }
 
 /// An emergency, and its review.
@@ -537,6 +571,10 @@ both_engines! {
         let booking = appointment(&made.json, "pat-1", &["Practitioner/dr-a"]);
         let read = json!({"request": {"method": "GET", "url": "Patient/pat-1"}});
         let write = json!({"resource": patient_resource("pat-2"), "request": {"method": "PUT", "url": "Patient/pat-2"}});
+        let mut hook = dead_end();
+        hook["id"] = json!("hook");
+        app.store(&hook).await;
+        let hmac = json!({"resourceType": "Parameters", "parameter": [{"name": "kind", "valueCode": "hmac"}]});
         let bundle = |kind: &str| json!({
             "resourceType": "Bundle", "type": kind, "entry": [read, write]
         });
@@ -555,6 +593,8 @@ both_engines! {
             (Method::PUT, "Patient/pat-2", Some((JSON, patient_resource("pat-2")))),
             (Method::PATCH, "Patient/pat-2", Some(("application/json-patch+json", patch))),
             (Method::DELETE, "Patient/pat-3", None),
+            (Method::GET, "Subscription/hook/$signing-keys", None),
+            (Method::POST, "Subscription/hook/$rotate-secret", Some((JSON, hmac))),
             (Method::POST, "", Some((JSON, bundle("batch")))), (Method::POST, "", Some((JSON, bundle("transaction")))),
             (Method::GET, "AuditEvent?date=ge2020-01-01", None), (Method::POST, "AuditEvent", Some((JSON, report))),
             (Method::POST, "Patient/$validate", Some((JSON, patient_resource("pat-2")))),
