@@ -120,9 +120,7 @@ impl Store {
     /// When it can't be reached.
     pub async fn open_to_read(url: &str, settings: &Database) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?
-                .application_name("slotwright")
-                .options([("default_transaction_read_only", "on")]);
+            let options = postgres(url)?.options([("default_transaction_read_only", "on")]);
             let pool = Pool::Postgres(Connections::open(options, settings).await?);
             return Ok(Self { pool, events: Signal::default() });
         }
@@ -139,11 +137,7 @@ impl Store {
     }
 
     async fn open_postgres(url: &str, settings: &Database) -> Result<Pool, StoreError> {
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("slotwright")
-            // A search over much data is cheap to run and dear to plan, and left to itself the engine plans it
-            // anew each time. Our statements are shaped for one plan, as SQLite makes it.
-            .options([("plan_cache_mode", "force_generic_plan")]);
+        let options = postgres(url)?;
         let mut connection = sqlx::PgConnection::connect_with(&options).await?;
         POSTGRES_MIGRATIONS
             .run_direct(None, &mut connection, false)
@@ -243,6 +237,18 @@ impl Store {
             Pool::Postgres(connections) => connections.close().await,
         }
     }
+}
+
+/// How PostgreSQL is to treat our statements, which are small, many, and shaped for one plan, as SQLite makes it. Left to
+/// itself it plans one over much data anew each time, which takes longer than running it, or starts other processes or
+/// a compiler for it, which takes a hundred times as long.
+fn postgres(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url)?.application_name("slotwright");
+    Ok(options.options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("max_parallel_workers_per_gather", "0"),
+        ("jit", "off"),
+    ]))
 }
 
 async fn write_postgres<F, T, E>(

@@ -21,6 +21,12 @@ pub(super) fn listed(keys: usize) -> usize {
     step(keys, MOST_LISTED)
 }
 
+/// A SELECT cut to so many rows. The number is part of the text: for one that it does not know, PostgreSQL plans as if a
+/// tenth of all rows were wanted, and reads whole tables to join them.
+pub(super) fn first(select: &str, limit: i64) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("{select} LIMIT {limit}"))
+}
+
 /// Inserts rows of equal width; `head` is `INSERT INTO table (columns)`.
 pub(super) async fn insert(tx: &mut Tx, head: &str, rows: Vec<Vec<Arg>>) -> Result<(), StoreError> {
     match tx.engine() {

@@ -8,7 +8,7 @@ use crate::store::{StoreError, rows};
 
 statements! {
     ENTRIES = "SELECT l.seq, l.id, l.recorded_us, l.content, e.salt, e.body FROM audit_leaf l \
-        LEFT JOIN audit_event e ON e.eid = l.eid WHERE l.seq >= $1 ORDER BY l.seq LIMIT $2";
+        LEFT JOIN audit_event e ON e.eid = l.eid WHERE l.seq >= $1 ORDER BY l.seq";
     READ = "SELECT l.seq, e.body FROM audit_leaf l LEFT JOIN audit_event e ON e.eid = l.eid WHERE l.id = $1";
 }
 
@@ -33,7 +33,7 @@ pub struct Entry {
 
 /// Leaves from `seq` on, `limit` at most, in order.
 pub async fn entries(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Entry>, StoreError> {
-    let rows = tx.all(ENTRIES, args![seq, limit]).await?;
+    let rows = tx.all(rows::first(ENTRIES, limit), args![seq]).await?;
     let read = |row: &Row| {
         let leaf = Leaf {
             seq: u64::try_from(row.int(0)?).unwrap_or_default(),

@@ -3,31 +3,31 @@
 use crate::args;
 use crate::audit::tree::{Node, NodeId};
 use crate::clock::Micros;
-use crate::store::StoreError;
 use crate::store::audit::sequence::Published;
 use crate::store::db::{Arg, Row, Tx, statements};
+use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
 
 statements! {
     STORED = "SELECT l.seq, l.id, l.recorded_us, l.content, l.hash, e.id, e.recorded_us, e.salt, e.body, \
             i.recorded_us, i.type, i.action, i.outcome FROM audit_leaf l \
-        LEFT JOIN audit_event e ON e.eid = l.eid LEFT JOIN audit_index i ON i.seq = l.seq \
-        WHERE l.seq >= $1 ORDER BY l.seq LIMIT $2";
+        LEFT JOIN audit_event e ON e.eid = l.eid LEFT JOIN audit_index i ON i.seq = l.seq AND i.seq >= $1 \
+        WHERE l.seq >= $1 ORDER BY l.seq";
     CHECKPOINTS = "SELECT size, root, at_us, note FROM audit_checkpoint WHERE size >= $1 AND size < $2 \
         ORDER BY size LIMIT $3";
     COSIGNATURES = "SELECT s.size, s.witness, s.line, c.note FROM audit_cosignature s \
         LEFT JOIN audit_checkpoint c ON c.size = s.size \
-        WHERE (s.size, s.witness) > ($1, $2) ORDER BY s.size, s.witness LIMIT $3";
+        WHERE (s.size, s.witness) > ($1, $2) ORDER BY s.size, s.witness";
     NODES = "SELECT level, idx, hash FROM audit_node WHERE level = $1 AND idx >= $2 AND idx < $3";
     NODES_WITHOUT_LEVEL = "SELECT level, idx, hash FROM audit_node WHERE level < 1 OR level > 62 \
         ORDER BY level, idx LIMIT 100";
     STRAYS = "SELECT e.eid, e.id FROM audit_event e LEFT JOIN audit_leaf l ON l.eid = e.eid \
         LEFT JOIN audit_pending p ON p.eid = e.eid \
-        WHERE l.eid IS NULL AND p.eid IS NULL AND e.eid > $1 ORDER BY e.eid LIMIT $2";
+        WHERE l.eid IS NULL AND p.eid IS NULL AND e.eid > $1 ORDER BY e.eid";
     LOST = "SELECT COUNT(*) FROM audit_pending p LEFT JOIN audit_event e ON e.eid = p.eid WHERE e.eid IS NULL";
     WAITING = "SELECT COUNT(*) FROM audit_pending";
     INDEXED_BEYOND = "SELECT i.seq FROM audit_index i LEFT JOIN audit_leaf l ON l.seq = i.seq \
-        WHERE l.seq IS NULL ORDER BY i.seq LIMIT $1";
+        WHERE l.seq IS NULL ORDER BY i.seq";
     // A row for each of them costs several times what finding it does.
     GATHERED_TERMS = "SELECT string_agg(concat_ws('\u{1f}', t.term, t.recorded_us, t.seq), '\u{1e}') FROM ( \
         SELECT term, recorded_us, seq FROM audit_term WHERE (term, recorded_us, seq) > ($1, $2, $3) \
@@ -100,7 +100,7 @@ pub struct Term {
 
 /// What is stored from `seq` on, `limit` at most, in order.
 pub async fn stored(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Stored>, StoreError> {
-    tx.all(STORED, args![seq, limit]).await?.iter().map(read_stored).collect()
+    tx.all(rows::first(STORED, limit), args![seq]).await?.iter().map(read_stored).collect()
 }
 
 fn read_stored(row: &Row) -> Result<Stored, StoreError> {
@@ -160,7 +160,7 @@ pub async fn cosignatures(
     (size, witness): (i64, &str),
     limit: i64,
 ) -> Result<Vec<Cosignature>, StoreError> {
-    let rows = tx.all(COSIGNATURES, args![size, witness, limit]).await?;
+    let rows = tx.all(rows::first(COSIGNATURES, limit), args![size, witness]).await?;
     let read = |row: &Row| {
         let (size, witness, line) = (row.int(0)?, row.text(1)?, row.text(2)?);
         Ok(Cosignature { size, witness, line, note: row.opt_text(3)? })
@@ -223,7 +223,7 @@ pub fn node(level: i64, index: i64, hash: &[u8]) -> Option<Node> {
 
 /// Keys and ids of events behind `after` that have no place and don't wait for one.
 pub async fn strays(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<(i64, String)>, StoreError> {
-    let rows = tx.all(STRAYS, args![after, limit]).await?;
+    let rows = tx.all(rows::first(STRAYS, limit), args![after]).await?;
     rows.iter().map(|row| Ok((row.int(0)?, row.text(1)?))).collect()
 }
 
@@ -239,7 +239,7 @@ pub async fn waiting(tx: &mut Tx) -> Result<i64, StoreError> {
 
 /// Places that the index has and the log has not.
 pub async fn indexed_beyond(tx: &mut Tx, limit: i64) -> Result<Vec<i64>, StoreError> {
-    tx.all(INDEXED_BEYOND, args![limit]).await?.iter().map(|row| row.int(0)).collect()
+    tx.all(rows::first(INDEXED_BEYOND, limit), args![]).await?.iter().map(|row| row.int(0)).collect()
 }
 
 /// The terms behind `after`, `limit` at most, in their order.

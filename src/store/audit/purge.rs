@@ -19,7 +19,7 @@ statements! {
             AND e.recorded_us < $1 AND l.recorded_us < $1 AND l.seq <= $2 \
             AND NOT EXISTS (SELECT 1 FROM audit_term t WHERE t.term = 's:purge' \
                 AND t.recorded_us = l.recorded_us AND t.seq = l.seq) \
-        ORDER BY e.eid LIMIT $3";
+        ORDER BY e.eid";
     PERMIT = "INSERT INTO audit_purge (before_us, at_us, by_whom) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     BEGIN = "INSERT INTO audit_purging (first_seq, last_seq, event) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     OPEN = "SELECT first_seq, last_seq, event FROM audit_purging ORDER BY first_seq LIMIT 1";
@@ -27,7 +27,7 @@ statements! {
     IS_SIGNED = "SELECT 1 FROM audit_leaf l WHERE l.id = $1 \
         AND l.seq < (SELECT c.size FROM audit_checkpoint c ORDER BY c.size DESC LIMIT 1)";
     CONTENTS = "SELECT e.eid, l.seq, l.recorded_us, e.body FROM audit_leaf l JOIN audit_event e ON e.eid = l.eid \
-        WHERE l.seq >= $1 AND l.seq <= $2 ORDER BY l.seq LIMIT $3";
+        WHERE l.seq >= $1 AND l.seq <= $2 ORDER BY l.seq";
     END = "DELETE FROM audit_purging WHERE first_seq = $1";
     LAST = "SELECT seq FROM audit_term WHERE term = 's:purge' ORDER BY recorded_us DESC, seq DESC LIMIT 1";
     STATE = "SELECT (SELECT l.recorded_us FROM audit_leaf l WHERE l.id = $1), \
@@ -47,7 +47,7 @@ pub struct Open {
 /// order; `limit` at most. Purge events are none of them: they say for ever why others are gone.
 pub async fn plan(tx: &mut Tx, cutoff: Micros, limit: i64) -> Result<Vec<i64>, StoreError> {
     let Some(row) = tx.optional(OLD, args![cutoff]).await? else { return Ok(Vec::new()) };
-    let rows = tx.all(PLAN, args![cutoff, row.int(0)? - 1, limit]).await?;
+    let rows = tx.all(rows::first(PLAN, limit), args![cutoff, row.int(0)? - 1]).await?;
     let mut places: Vec<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_, _>>()?;
     places.sort_unstable();
     Ok(places)
@@ -89,7 +89,7 @@ pub async fn is_signed(tx: &mut Tx, event: &str) -> Result<bool, StoreError> {
 /// how many. When none is left, the part is done.
 pub async fn remove(tx: &mut Tx, open: &Open, limit: i64) -> Result<usize, StoreError> {
     let (first, last) = (*open.places.start(), *open.places.end());
-    let rows = tx.all(CONTENTS, args![first, last, limit]).await?;
+    let rows = tx.all(rows::first(CONTENTS, limit), args![first, last]).await?;
     let (mut keys, mut terms) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
         let Some(found_by) = found_by(row)? else { continue };
