@@ -9,6 +9,7 @@ use crate::pages::authenticator::Authenticator;
 use crate::pages::browser::{Browser, PASSWORD, Page, account};
 use crate::pages::provider::{CLINIC, Provider, come_back, leave, two};
 use crate::pages::second_factor::enrol;
+use crate::subscriptions::subscription;
 use crate::support::auth::{signed, system_claims, system_client};
 use crate::support::clinic::{appointment, at, patient_resource, seed, slot};
 use crate::support::{Client, Database, Engine, Reply, ServerProcess, TestApp, both_engines, text};
@@ -21,6 +22,7 @@ use slotwright::auth::principal::Role;
 use slotwright::clock::Clock;
 use slotwright::http::{Trace, routes, trace};
 use std::collections::BTreeSet;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// Requests that succeeded: their route, and their id.
 #[derive(Default)]
@@ -414,6 +416,24 @@ async fn systems(app: &TestApp, asked: &mut Asked) {
     let _ = asked.send(&anyone, "POST /oauth/launch", &url("launch"), launch, Some(&bearer)).await;
 }
 
+/// Connections over which notifications are fetched.
+async fn notifications(app: &TestApp, asked: &mut Asked) {
+    let listening = |channel| subscription("slot-freed", channel, "id-only");
+    let made = app.post("Subscription", &listening("server-sent-events")).await.is(201);
+    let route = "GET /fhir/subscription-events/{id}";
+    let url = format!("{}/subscription-events/{}", app.base(), made.id());
+    // The answer goes on, so it is not read to its end.
+    let request = reqwest::Client::new().get(url).header("authorization", app.client().authorization());
+    let answer = request.header("x-request-id", asked.id(route)).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "{route}");
+    let route = "GET /fhir/subscription-socket";
+    let url = format!("{}/subscription-socket", app.base().replacen("http", "ws", 1));
+    let mut request = url.into_client_request().expect("a request");
+    request.headers_mut().insert("x-request-id", asked.id(route).parse().expect("a header"));
+    let (_, answer) = tokio_tungstenite::connect_async(request).await.expect("a socket");
+    assert_eq!(answer.status(), 101, "{route}");
+}
+
 /// Accounts and roles that another system keeps here.
 async fn provisioning(app: &TestApp, asked: &mut Asked) {
     const KIND: &str = "application/scim+json";
@@ -537,6 +557,7 @@ both_engines! {
         own_account(&app, &mut asked).await;
         applications(&app, &mut asked).await;
         provisioning(&app, &mut asked).await;
+        notifications(&app, &mut asked).await;
         asked.are_on_the_record(&app).await;
         // Passkeys and providers need the name that others know the server by.
         let clock = Clock::fixed(1_930_000_000_000_000);
@@ -580,6 +601,9 @@ both_engines! {
         });
         let patch = json!([{"op": "add", "path": "/active", "value": true}]);
         let report = super::query::report();
+        let listening = app.post("Subscription", &subscription("slot-freed", "websocket", "id-only")).await.is(201);
+        let [status, events, token] = ["$status", "$events", "$get-ws-binding-token"]
+            .map(|name| format!("Subscription/{}/{name}", listening.id()));
         type Body<'a> = Option<(&'a str, Value)>;
         let sound: Vec<(Method, &str, Body)> = vec![
             (Method::GET, "metadata", None),
@@ -599,6 +623,8 @@ both_engines! {
             (Method::GET, "AuditEvent?date=ge2020-01-01", None), (Method::POST, "AuditEvent", Some((JSON, report))),
             (Method::POST, "Patient/$validate", Some((JSON, patient_resource("pat-2")))),
             (Method::GET, "$export", None), (Method::POST, "Patient/$export", None),
+            (Method::GET, "Subscription/$status", None), (Method::GET, status.as_str(), None),
+            (Method::GET, events.as_str(), None), (Method::GET, token.as_str(), None),
         ];
         // An operation that is new here is to be called in the list above, too.
         let statement = app.get("metadata").await.is(200).json;

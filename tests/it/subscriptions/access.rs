@@ -109,7 +109,7 @@ both_engines! {
         let place = format!("Subscription/{}/$events", made.id());
         assert!(ana.get(&place).await.is(200).json.to_string().contains(&*id));
         app.database().execute("DELETE FROM role_grant WHERE account = 'ana'").await;
-        app.database().execute("INSERT INTO role_grant (account, role, since_us, granted_by) VALUES ('ana', 'scheduler', 0, 't')").await;
+        app.database().execute("INSERT INTO role_grant (account, role, since_us, granted_by) VALUES ('ana', 'compliance', 0, 't')").await;
         let told = ana.get(&place).await.is(200);
         assert!(!told.json.to_string().contains(&*id), "{}", told.json);
         assert!(told.json.to_string().contains("\"event-number\""));

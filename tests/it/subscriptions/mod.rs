@@ -11,7 +11,6 @@ mod states;
 
 use crate::support::{Client, Reply, TestApp, clinic};
 use serde_json::{Value, json};
-use slotwright::app::events::Sequencer;
 
 pub const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
 
@@ -60,7 +59,7 @@ pub fn classic(criteria: &str, payload: Option<&str>) -> Value {
 
 /// Gives numbers to what happened, and hands it out, as the worker does.
 pub async fn hand_out(app: &TestApp) {
-    Sequencer::new(app.library().clone()).run().await.expect("numbers");
+    app.number_events().await;
 }
 
 /// Books `slot` for `pat-1`, and hands the event out; gives the id of the appointment.

@@ -162,7 +162,7 @@ both_engines! {
     }
 
     async fn plain_http_is_for_hosts_that_an_administrator_listed(engine: Engine) {
-        let listed = [("SLOTWRIGHT_SUBSCRIPTIONS__ALLOW", "[\"127.0.0.1:9\"]")];
+        let listed = [("SLOTWRIGHT_SUBSCRIPTIONS__ALLOW", "127.0.0.1:9")];
         let app = TestApp::start_with(Database::create(engine).await, Clock::system(), &listed).await;
         let mut sent = subscription("slot-freed", "rest-hook", "full-resource");
         sent["channel"]["endpoint"] = json!("http://127.0.0.1:9/hook");
