@@ -29,4 +29,5 @@ mod scim;
 mod search;
 mod smart_rows;
 mod structure;
+mod subscription_rows;
 mod subscriptions;
