@@ -87,6 +87,7 @@ CREATE TABLE subscription (
     changed_us    BIGINT NOT NULL
 );
 CREATE INDEX subscription_subscriber ON subscription (subscriber);
+CREATE INDEX subscription_ends ON subscription (ends_us, id) WHERE ends_us IS NOT NULL AND status <> 'off';
 CREATE INDEX subscription_due ON subscription (due_us, id) WHERE due_us IS NOT NULL;
 CREATE INDEX subscription_beats ON subscription (heartbeat_us, id) WHERE heartbeat_us IS NOT NULL;
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 
 /// When what the server offers last changed.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-22";
 
 /// What the canonical URLs of operations of the Bulk Data Access IG begin with.
 const BULK: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/";

@@ -13,6 +13,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use http::request::Parts;
@@ -28,6 +29,8 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; c
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// How long a socket may stay without being bound.
 const TO_BIND: Duration = Duration::from_secs(30);
+/// How often a socket is shown to be alive.
+const PING: Duration = Duration::from_secs(30);
 /// The longest message that a client may send: a token and a word.
 const LONGEST: usize = 64 * 1024;
 /// The most subscriptions of one socket.
@@ -167,9 +170,15 @@ async fn converse(http: Shared, listener: Listener, mut socket: WebSocket) {
     let mut bound: BTreeSet<String> = BTreeSet::new();
     let unbound = tokio::time::sleep(TO_BIND);
     tokio::pin!(unbound);
+    let mut pings = tokio::time::interval(PING);
     let (code, why) = loop {
         tokio::select! {
             () = &mut unbound, if bound.is_empty() => break (close_code::POLICY, "not bound in time"),
+            _ = pings.tick() => {
+                if socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                    return;
+                }
+            }
             Some(text) = told.recv() => {
                 if socket.send(Message::Text(text.into())).await.is_err() {
                     return;

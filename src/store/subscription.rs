@@ -23,7 +23,7 @@ statements! {
     OWNERS = "SELECT DISTINCT owner FROM subscription WHERE status <> 'off' ORDER BY owner";
     OF_OWNER = "SELECT id FROM subscription WHERE owner = $1 AND status <> 'off' ORDER BY id";
     ENDED = "SELECT id FROM subscription WHERE status <> 'off' AND ends_us IS NOT NULL AND ends_us <= $1 \
-        ORDER BY id LIMIT 100";
+        ORDER BY ends_us, id LIMIT 100";
     OF_SUBSCRIBER = "SELECT id FROM subscription WHERE subscriber = $1 AND status <> 'off' AND channel = 'websocket' \
         ORDER BY id LIMIT 200";
     COUNT_OF = "SELECT COUNT(*) FROM subscription WHERE subscriber = $1";

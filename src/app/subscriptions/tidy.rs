@@ -6,12 +6,12 @@ use crate::app::App;
 use crate::fhir::outcome::Error;
 use crate::store::{state, subscription as table};
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
-/// The change of anybody's access by which owners were looked at last, and the owners that had access then.
+/// The state in which owners were looked at last: the change of anybody's access and of what is subscribed to; and the
+/// owners that had access then.
 #[derive(Debug, Default)]
-pub struct Looked(Mutex<(i64, BTreeSet<String>)>);
+pub struct Looked(Mutex<((i64, i64), BTreeSet<String>)>);
 
 /// Switches off what is over.
 ///
@@ -20,11 +20,12 @@ pub struct Looked(Mutex<(i64, BTreeSet<String>)>);
 pub async fn tidy(app: &App, looked: &Looked) -> Result<(), Error> {
     loop {
         let ended = table::ended(&mut app.store.reader().await?, app.clock.now()).await?;
-        if ended.is_empty() {
-            break;
-        }
+        let mut any = false;
         for id in ended {
-            switch_off(app, &id, "its end has come").await?;
+            any |= switch_off(app, &id, "its end has come").await?;
+        }
+        if !any {
+            break;
         }
     }
     look_at_owners(app, looked).await
@@ -32,14 +33,17 @@ pub async fn tidy(app: &App, looked: &Looked) -> Result<(), Error> {
 
 /// Asks again about every owner when anybody's access has changed, and about new owners.
 async fn look_at_owners(app: &App, looked: &Looked) -> Result<(), Error> {
-    let (seq, owners) = {
-        let mut tx = app.store.reader().await?;
-        (state::access(&mut tx).await?, table::owners(&mut tx).await?)
-    };
+    let mut tx = app.store.reader().await?;
+    let state = (state::access(&mut tx).await?, table::state(&mut tx).await?);
     let known = {
         let last = looked.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 == seq { last.1.clone() } else { BTreeSet::new() }
+        if last.0 == state {
+            return Ok(());
+        }
+        if last.0.0 == state.0 { last.1.clone() } else { BTreeSet::new() }
     };
+    let owners = table::owners(&mut tx).await?;
+    drop(tx);
     let mut standing = BTreeSet::new();
     for text in owners {
         if !known.contains(&text)
@@ -52,6 +56,6 @@ async fn look_at_owners(app: &App, looked: &Looked) -> Result<(), Error> {
         }
         standing.insert(text);
     }
-    *looked.0.lock().unwrap_or_else(PoisonError::into_inner) = (seq, standing);
+    *looked.0.lock().unwrap_or_else(PoisonError::into_inner) = (state, standing);
     Ok(())
 }
