@@ -132,7 +132,7 @@ impl Sequencer {
                 match Watched::read(stored) {
                     Ok(watched) => all.push(Arc::new(watched)),
                     Err(why) => {
-                        tracing::error!(id, why, "a subscription can't be understood and gets no events")
+                        tracing::error!(id, why, "a subscription can't be understood and gets no events");
                     }
                 }
             }

@@ -140,7 +140,9 @@ fn collect(condition: &Condition, params: &mut Vec<&'static SearchParam>) {
     match condition {
         Condition::Param(param, _) | Condition::Missing(param, _) => params.push(param),
         Condition::All(parts) | Condition::Either(parts) => {
-            parts.iter().for_each(|part| collect(part, params));
+            for part in parts {
+                collect(part, params);
+            }
         }
         Condition::Not(inner) => collect(inner, params),
         Condition::Chain(param, _) => params.push(param),
@@ -190,7 +192,7 @@ fn keys_of(condition: &Condition) -> Option<(u8, Vec<Key>)> {
 
 /// What the search grammar finds wrong, in one line.
 fn problems(error: &crate::fhir::outcome::Error) -> String {
-    let told: Vec<String> = error.issues.iter().map(|issue| issue.diagnostics.to_string()).collect();
+    let told: Vec<String> = error.issues.iter().map(|issue| issue.diagnostics.clone()).collect();
     told.join("; ")
 }
 
