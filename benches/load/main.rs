@@ -12,6 +12,7 @@ mod access;
 mod bare;
 mod cost;
 mod data;
+mod events;
 mod log;
 mod paths;
 mod sandbox;
@@ -51,6 +52,9 @@ fn main() {
         }
         if wanted("cost") {
             cost::measure().await;
+        }
+        if wanted("events") {
+            events::measure().await;
         }
         if wanted("log") {
             log::measure(log_events()).await;
