@@ -144,7 +144,7 @@ impl Command {
             }
             Self::Check(settings) => check(settings.load()?).await,
             Self::Audit(command) => Box::pin(command.run()).await,
-            Self::Client(command) => command.run().await,
+            Self::Client(command) => Box::pin(command.run()).await,
             Self::Key(command) => command.run().await,
             Self::Openapi { file, check } => openapi(&file, check),
             Self::User(command) => command.run().await,

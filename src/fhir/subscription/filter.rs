@@ -138,14 +138,15 @@ impl Filter {
 
 fn collect(condition: &Condition, params: &mut Vec<&'static SearchParam>) {
     match condition {
-        Condition::Param(param, _) | Condition::Missing(param, _) => params.push(param),
+        Condition::Param(param, _) | Condition::Missing(param, _) | Condition::Chain(param, _) => {
+            params.push(param);
+        }
         Condition::All(parts) | Condition::Either(parts) => {
             for part in parts {
                 collect(part, params);
             }
         }
         Condition::Not(inner) => collect(inner, params),
-        Condition::Chain(param, _) => params.push(param),
         Condition::Has(..) | Condition::Any(_) => {}
     }
 }

@@ -14,7 +14,7 @@ async fn becomes(app: &TestApp, id: &str, from: &'static str, to: &'static str, 
     let (library, id) = (app.library().clone(), id.to_owned());
     let changed = app.library().store.write(Intent::Upsert, move |tx| {
         let (library, id) = (library.clone(), id.clone());
-        Box::pin(async move { Ok::<_, Error>(change_status(tx, &library, &id, from, to, error).await?) })
+        Box::pin(async move { change_status(tx, &library, &id, from, to, error).await.map_err(Error::from) })
     });
     assert!(changed.await.expect("a change"));
 }
@@ -101,7 +101,7 @@ both_engines! {
         tidy(app.library(), &looked).await.expect("tidied");
         assert_eq!(app.get(&format!("Subscription/{}", made.id())).await.text("/status"), "requested");
         // The token of the tests' client is still good then.
-        app.advance(Duration::from_secs(3600));
+        app.advance(Duration::from_hours(1));
         tidy(app.library(), &looked).await.expect("tidied");
         let status = app.database().texts("SELECT status FROM subscription").await;
         assert_eq!(status, ["off"]);
