@@ -5,27 +5,32 @@ use super::tls::Tls;
 use crate::app::App;
 use crate::config::Config;
 use crate::telemetry;
-use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::middleware::AddExtension;
 use axum::routing::get;
+use axum::{Extension, Router};
 use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::service::SendService;
 use axum_server::tls_rustls::RustlsAcceptor;
-use axum_server::{Handle, Server};
 use http::Request;
 use http::header::CONTENT_TYPE;
 use hyper::body::Incoming;
-use hyper_util::rt::TokioTimer;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tower::Layer;
 
 /// The longest request head, in bytes; also the size of a connection's buffers.
 const LONGEST_HEAD: usize = 128 * 1024;
+/// The pause after a connection could not be taken.
+const BREATH: Duration = Duration::from_millis(50);
 /// How often the buffers of the metrics are emptied.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -80,33 +85,30 @@ pub async fn serve(
             }
         }
     });
-    let handle = Handle::new();
-    let stopping = tokio::spawn({
-        let (handle, drain) = (handle.clone(), config.server.drain);
-        async move {
-            shutdown.await;
-            tracing::info!("shutting down: finishing what is in flight");
-            handle.graceful_shutdown(Some(drain));
-        }
+    let (stop, stopped) = watch::channel(false);
+    let stopping = tokio::spawn(async move {
+        shutdown.await;
+        tracing::info!("shutting down: finishing what is in flight");
+        stop.send_replace(true);
+        // As long as somebody may ask whether to stop.
+        stop.closed().await;
     });
     let settings = Wrap {
         clock: app.clock.clone(),
         write_timeout: config.server.request_timeout,
         https: config.tls.is_https(),
     };
-    let server = Server::<SocketAddr>::from_listener(listener).handle(handle);
     // Answers are written whole, so waiting for more to send only delays them.
     let plain = NoDelayAcceptor::new();
-    let served = if let Some(tls) = tls {
+    if let Some(tls) = tls {
         let inner =
             RustlsAcceptor::new(tls.in_use()).handshake_timeout(config.server.header_timeout).acceptor(plain);
         let reload = tokio::spawn(tls.keep_up());
-        let served = run(server.acceptor(Wrapped { inner, settings }), router, &config).await;
+        run(listener, Wrapped { inner, settings }, router, &config, stopped).await;
         reload.abort();
-        served
     } else {
-        run(server.acceptor(Wrapped { inner: plain, settings }), router, &config).await
-    };
+        run(listener, Wrapped { inner: plain, settings }, router, &config, stopped).await;
+    }
     stopping.abort();
     upkeep.abort();
     if let Some(metrics) = metrics {
@@ -116,26 +118,75 @@ pub async fn serve(
         tracing::error!(?error, "counted reads could not be put on the record");
     }
     app.store.close().await;
-    served
+    Ok(())
 }
 
-/// Serves over connections that `A` accepts.
-async fn run<A>(server: Server<SocketAddr, A>, router: Router, config: &Config) -> io::Result<()>
-where
+/// Serves over connections that `A` accepts until `stop`, then waits for `server.drain` at most until what is in flight is
+/// done. HTTP/1.1 only, with upgrades to WebSockets, which nobody waits for.
+async fn run<A>(
+    listener: TcpListener,
+    acceptor: A,
+    router: Router,
+    config: &Config,
+    mut stop: watch::Receiver<bool>,
+) where
     A: Accept<TcpStream, AddressedService> + Clone + Send + Sync + 'static,
-    A::Stream: AsyncRead + AsyncWrite + Unpin + Send,
+    A::Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A::Service: SendService<Request<Incoming>> + Send,
     A::Future: Send,
 {
-    let mut server = server.http1_only();
-    server
-        .http_builder()
-        .http1()
-        .timer(TokioTimer::new())
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
         .header_read_timeout(config.server.header_timeout)
         .max_buf_size(LONGEST_HEAD)
         .keep_alive(true);
-    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
+    // Each connection holds one end: when all are gone, none is left.
+    let (open, mut closed) = mpsc::channel::<()>(1);
+    let (cut, _) = watch::channel(false);
+    loop {
+        let (stream, peer) = tokio::select! {
+            biased;
+            () = told(&mut stop) => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // One that broke off before it was taken, or too many open files.
+                    tracing::warn!(%error, "a connection could not be taken");
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            },
+        };
+        let service = Extension(ConnectInfo(peer)).layer(router.clone());
+        let (acceptor, http, open) = (acceptor.clone(), http.clone(), open.clone());
+        let (mut stop, mut cut) = (stop.clone(), cut.subscribe());
+        tokio::spawn(async move {
+            let _open = open;
+            let Ok((stream, service)) = acceptor.accept(stream, service).await else { return };
+            let service = TowerToHyperService::new(service.into_service());
+            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            tokio::pin!(connection);
+            tokio::select! {
+                biased;
+                () = told(&mut stop) => connection.as_mut().graceful_shutdown(),
+                _ = connection.as_mut() => return,
+            }
+            tokio::select! {
+                biased;
+                () = told(&mut cut) => {}
+                _ = connection.as_mut() => {}
+            }
+        });
+    }
+    drop(listener);
+    drop(open);
+    let _ = tokio::time::timeout(config.server.drain, closed.recv()).await;
+    cut.send_replace(true);
+}
+
+/// Waits until it is told, or nobody is left who could.
+async fn told(told: &mut watch::Receiver<bool>) {
+    let _ = told.wait_for(|told| *told).await;
 }
 
 /// The router for one connection, which knows the peer's address.
