@@ -592,9 +592,8 @@ both_engines! {
         let booking = appointment(&made.json, "pat-1", &["Practitioner/dr-a"]);
         let read = json!({"request": {"method": "GET", "url": "Patient/pat-1"}});
         let write = json!({"resource": patient_resource("pat-2"), "request": {"method": "PUT", "url": "Patient/pat-2"}});
-        let mut hook = dead_end();
-        hook["id"] = json!("hook");
-        app.store(&hook).await;
+        let hook = app.post("Subscription", &dead_end()).await.is(201);
+        let [keys, renewed] = ["$signing-keys", "$rotate-secret"].map(|name| format!("Subscription/{}/{name}", hook.id()));
         let hmac = json!({"resourceType": "Parameters", "parameter": [{"name": "kind", "valueCode": "hmac"}]});
         let bundle = |kind: &str| json!({
             "resourceType": "Bundle", "type": kind, "entry": [read, write]
@@ -617,8 +616,8 @@ both_engines! {
             (Method::PUT, "Patient/pat-2", Some((JSON, patient_resource("pat-2")))),
             (Method::PATCH, "Patient/pat-2", Some(("application/json-patch+json", patch))),
             (Method::DELETE, "Patient/pat-3", None),
-            (Method::GET, "Subscription/hook/$signing-keys", None),
-            (Method::POST, "Subscription/hook/$rotate-secret", Some((JSON, hmac))),
+            (Method::GET, keys.as_str(), None),
+            (Method::POST, renewed.as_str(), Some((JSON, hmac))),
             (Method::POST, "", Some((JSON, bundle("batch")))), (Method::POST, "", Some((JSON, bundle("transaction")))),
             (Method::GET, "AuditEvent?date=ge2020-01-01", None), (Method::POST, "AuditEvent", Some((JSON, report))),
             (Method::POST, "Patient/$validate", Some((JSON, patient_resource("pat-2")))),
