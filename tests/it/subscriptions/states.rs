@@ -5,7 +5,6 @@ use crate::support::auth::Person;
 use crate::support::{FixedApp, TestApp, both_engines, clinic};
 use serde_json::json;
 use slotwright::app::subscriptions::{Looked, change_status, tidy};
-use slotwright::fhir::outcome::Error;
 use slotwright::store::Intent;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ async fn becomes(app: &TestApp, id: &str, from: &'static str, to: &'static str, 
     let (library, id) = (app.library().clone(), id.to_owned());
     let changed = app.library().store.write(Intent::Upsert, move |tx| {
         let (library, id) = (library.clone(), id.clone());
-        Box::pin(async move { change_status(tx, &library, &id, from, to, error).await.map_err(Error::from) })
+        Box::pin(async move { change_status(tx, &library, &id, from, to, error).await })
     });
     assert!(changed.await.expect("a change"));
 }
