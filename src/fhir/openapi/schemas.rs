@@ -169,7 +169,7 @@ fn primitive(kind: &str, codes: &[&str]) -> Option<Value> {
     let text = |pattern: &str| Some(json!({ "type": "string", "pattern": pattern }));
     match kind {
         "code" if !codes.is_empty() => Some(json!({ "enum": codes })),
-        "code" => text("^[A-Za-z0-9.-]{1,30}$"),
+        "code" => text("^[A-Za-z0-9.+/-]{1,30}$"),
         "id" => text("^[A-Za-z0-9.-]{1,64}$"),
         "boolean" => Some(json!({ "type": "boolean" })),
         "integer" => {

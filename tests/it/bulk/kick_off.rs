@@ -112,7 +112,7 @@ both_engines! {
     async fn the_statement_names_what_is_exported(app: TestApp) {
         let statement = app.get("metadata").await.is(200).json;
         let bulk = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data";
-        assert_eq!(statement["instantiates"], json!([bulk]));
+        assert!(statement["instantiates"].as_array().unwrap().contains(&json!(bulk)));
         let rest = &statement["rest"][0];
         assert_eq!(rest["operation"][0]["name"], "export");
         let named = |rtype: &str| {
