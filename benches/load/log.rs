@@ -3,14 +3,18 @@
 use crate::support::{Database, Engine, TestApp, auth};
 use slotwright::app::App;
 use slotwright::app::audit::browse::{self, Filter};
+use slotwright::app::audit::export::{Wanted, export};
 use slotwright::app::audit::{inclusion, verify};
 use slotwright::audit::act::Act;
 use slotwright::audit::balp::audit_event;
 use slotwright::audit::event::{Actor, Event, Outcome, Person, Recorded, Scene};
+use slotwright::audit::import::{self, Files, Trust};
 use slotwright::audit::leaf::recorded_text;
 use slotwright::audit::terms;
 use slotwright::clock::Clock;
 use slotwright::store::{Intent, StoreError, audit};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Events that are recorded in one transaction.
@@ -29,8 +33,10 @@ const LOOKS: u64 = 400;
 
 /// Fills a log of each engine to a tenth of `events`, then to all of it, and prints what looking into it costs.
 pub async fn measure(events: u64) {
-    println!("\n| audit log | events | page of 50: p50 | p99 | proof: p50 | p99 | verified a second |");
-    println!("|---|---:|---:|---:|---:|---:|---:|");
+    println!(
+        "\n| audit log | events | page of 50: p50 | p99 | proof: p50 | p99 | verified a second: database | export |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for (engine, name) in [(Engine::Sqlite, "SQLite"), (Engine::Postgres, "PostgreSQL")] {
         let app = TestApp::start_with(Database::create(engine).await, Clock::system(), &[]).await;
         let mut sizes = Vec::new();
@@ -42,8 +48,9 @@ pub async fn measure(events: u64) {
             let pages = pages(app.library(), until).await;
             let proofs = proofs(app.library(), until).await;
             let verified = verified(app.library()).await;
+            let exported = exported(app.library()).await;
             println!(
-                "| {name} | {until} | {} | {} | {} | {} | {verified:.0} |",
+                "| {name} | {until} | {} | {} | {} | {} | {verified:.0} | {exported:.0} |",
                 shown(part(&pages, 50)),
                 shown(part(&pages, 99)),
                 shown(part(&proofs, 50)),
@@ -53,7 +60,7 @@ pub async fn measure(events: u64) {
         }
         if let [small, large] = sizes.as_slice() {
             let ratio = large.as_secs_f64() / small.as_secs_f64();
-            println!("| {name} | | ten times the events: a page costs {ratio:.2} times as much | | | | |");
+            println!("| {name} | | ten times the events: a page costs {ratio:.2} times as much | | | | | |");
         }
     }
 }
@@ -185,4 +192,30 @@ async fn verified(app: &App) -> f64 {
     let verified = verify::verify(&app.store, keys, None, i64::MAX / 2).await.expect("a log");
     assert!(verified.report.findings.is_empty(), "{:?}", verified.report);
     verified.report.events as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// The files of an export in a directory.
+struct Directory(PathBuf);
+
+impl Files for Directory {
+    fn open(&self, name: &str) -> std::io::Result<Option<Box<dyn BufRead + '_>>> {
+        match std::fs::File::open(self.0.join(name)) {
+            Ok(file) => Ok(Some(Box::new(BufReader::with_capacity(1 << 16, file)))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Events of an export of the whole log that are verified a second.
+async fn exported(app: &App) -> f64 {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("export");
+    let keys = vec![auth::audit_signer().verifier().clone()];
+    export(&app.store, &path, &Wanted::default(), &keys).await.expect("an export");
+    let begun = Clock::system().instant();
+    let trust = Trust { keys: &keys, saved: None, now: i64::MAX / 2 };
+    let report = import::verify(&Directory(path), trust).expect("an export that can be read");
+    assert!(report.findings.is_empty(), "{report:?}");
+    report.events as f64 / begun.elapsed().as_secs_f64()
 }
