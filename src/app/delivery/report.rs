@@ -52,8 +52,8 @@ pub async fn write_down(app: &App, claimed: &Claimed, report: Report) -> Result<
     written.await
 }
 
-/// What goes on the record of a notification that was sent, or that it was tried to send: for each patient of whom it
-/// tells one event, or one for none.
+/// What goes on the record of a notification, before it is sent and, when it did not arrive, again with the reason: for
+/// each patient of whom it tells one event, or one for none.
 ///
 /// # Errors
 /// When there is no randomness.
@@ -61,7 +61,7 @@ pub fn recorded(
     app: &App,
     access: &Access,
     (claimed, attempt): (&Claimed, &Attempt),
-    (versions, patients): (Vec<String>, BTreeSet<String>),
+    (versions, patients): (&[String], &BTreeSet<String>),
 ) -> Result<Vec<Recorded>, Error> {
     let base = base(app);
     let request_id = format!("delivery-{}", claimed.id);
@@ -73,12 +73,12 @@ pub fn recorded(
         event = event.detail("events", format!("{}-{}", attempt.first, attempt.last));
     }
     event.data.push(format!("Subscription/{}", claimed.id));
-    event.data.extend(versions);
+    event.data.extend(versions.iter().cloned());
     if !attempt.error.is_empty() {
         event.outcome = Ended::Failed(attempt.error.clone());
     }
     if patients.is_empty() {
         return Ok(vec![record(app, &event)?]);
     }
-    patients.into_iter().map(|id| record(app, &event.clone().patient(id))).collect()
+    patients.iter().map(|id| record(app, &event.clone().patient(id.as_str()))).collect()
 }

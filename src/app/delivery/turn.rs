@@ -247,26 +247,33 @@ impl Turn<'_> {
         let Some(message) = message.map_err(|error| Error::internal(error.to_string()))? else {
             return Ok(None);
         };
-        let (answer, took) = self.send(message).await;
-        let verdict = judge(&answer, &app.config.subscriptions);
-        self.tell_host(&answer, &verdict);
-        let error = match &verdict {
-            Verdict::Arrived => String::new(),
-            Verdict::Failed { told, .. } => told.clone(),
-            Verdict::Gone => "the endpoint answered 410".to_owned(),
-        };
-        let outcome = if error.is_empty() { "arrived" } else { "failed" };
-        metrics::counter!(ATTEMPTS, "kind" => kind.code(), "outcome" => outcome).increment(1);
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             kind: kind.code().to_owned(),
             first,
             last,
             tried: if last > 0 { claimed.tries + 1 } else { 1 },
             at_us: now,
-            took_us: micros(took),
-            status: answer.map_or(0, |answer| answer.status.into()),
-            error,
+            took_us: 0,
+            status: 0,
+            error: String::new(),
         };
+        // Nothing is told that is not on the record. A heartbeat tells nobody anything of anybody.
+        if kind != NotificationKind::Heartbeat {
+            let events = recorded(app, &self.access, (claimed, &attempt), (&versions, &patients))?;
+            app.recorder.record(events).await?;
+        }
+        let (answer, took) = self.send(message).await;
+        let verdict = judge(&answer, &app.config.subscriptions);
+        self.tell_host(&answer, &verdict);
+        attempt.error = match &verdict {
+            Verdict::Arrived => String::new(),
+            Verdict::Failed { told, .. } => told.clone(),
+            Verdict::Gone => "the endpoint answered 410".to_owned(),
+        };
+        attempt.took_us = micros(took);
+        attempt.status = answer.map_or(0, |answer| answer.status.into());
+        let outcome = if attempt.error.is_empty() { "arrived" } else { "failed" };
+        metrics::counter!(ATTEMPTS, "kind" => kind.code(), "outcome" => outcome).increment(1);
         Ok(Some(Tried { attempt, verdict, versions, patients }))
     }
 
@@ -295,10 +302,11 @@ impl Turn<'_> {
         status: Option<(&'static str, String)>,
     ) -> Result<Finished, Error> {
         let Tried { attempt, versions, patients, .. } = tried;
-        // A heartbeat tells nobody anything of anybody.
-        let recorded = match attempt.kind.as_str() {
-            "heartbeat" => Vec::new(),
-            _ => recorded(self.app, &self.access, (&self.claimed, &attempt), (versions, patients))?,
+        let told = attempt.kind != NotificationKind::Heartbeat.code();
+        let recorded = if told && !attempt.error.is_empty() {
+            recorded(self.app, &self.access, (&self.claimed, &attempt), (&versions, &patients))?
+        } else {
+            Vec::new()
         };
         let report = Report { attempt: Some(attempt), recorded, outcome, status };
         write_down(self.app, &self.claimed, report).await

@@ -129,6 +129,10 @@ impl Stream {
         Ok((stream, notification::bundle(&base, &handshake, definition.payload.content)))
     }
 
+    fn now(&self) -> Instant {
+        self.app.clock.instant().into()
+    }
+
     /// Somebody listens: it works.
     async fn activate(&self) -> Result<(), Error> {
         let (app, id) = (self.app.clone(), self.id.clone());
@@ -149,7 +153,7 @@ impl Stream {
     pub async fn next(&mut self) -> Result<Next, Error> {
         loop {
             tokio::time::sleep_until(self.asked + APART).await;
-            self.asked = Instant::now();
+            self.asked = self.now();
             let mut tx = self.app.store.reader().await?;
             let Some(found) = table::find(&mut tx, &self.id).await? else {
                 return Ok(Next::Over("The subscription was deleted".to_owned()));
@@ -166,11 +170,11 @@ impl Stream {
                 continue;
             }
             let beat = definition.heartbeat.map(|period| self.spoke + period);
-            let idle = Instant::now() + IDLE;
+            let idle = self.now() + IDLE;
             tokio::select! {
                 () = self.news.changed() => {}
                 () = tokio::time::sleep_until(beat.map_or(idle, |beat| beat.min(idle))) => {
-                    return match beat.filter(|beat| *beat <= Instant::now()) {
+                    return match beat.filter(|beat| *beat <= self.now()) {
                         Some(_) => self.heartbeat(&found, &definition).await,
                         None => Ok(Next::Idle),
                     };
@@ -201,7 +205,7 @@ impl Stream {
         drop(tx);
         self.note(&access, "event-notification", last, &told).await?;
         self.told = last;
-        self.spoke = Instant::now();
+        self.spoke = self.now();
         let at_us = told.events.last().map_or(found.changed_us, |event| event.at_us);
         let status = Status {
             events: told.events,
@@ -212,7 +216,7 @@ impl Stream {
     }
 
     async fn heartbeat(&mut self, found: &Subscription, definition: &Definition) -> Result<Next, Error> {
-        self.spoke = Instant::now();
+        self.spoke = self.now();
         let at_us: Micros = self.app.clock.now();
         let status = Status { at_us, ..state(found, Some(definition), NotificationKind::Heartbeat) };
         let content: Content = definition.payload.content;

@@ -78,6 +78,24 @@ both_engines! {
         }
     }
 
+    async fn nothing_is_told_that_can_not_be_put_on_the_record(engine: Engine) {
+        let server = Notifying::start(engine, &[]).await;
+        let receiver = Receiver::start().await;
+        server.subscribed(&subscription(&receiver, "application/fhir+json", "full-resource")).await;
+        receiver.answers(|_, _| (500, Duration::ZERO));
+        server.book(0, 1).await;
+        receiver.until(|heard| heard.len() >= 2).await;
+        server.app.database().execute("ALTER TABLE audit_event RENAME TO lost").await;
+        receiver.answers(|_, _| (200, Duration::ZERO));
+        // What was on its way is there.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let heard = receiver.heard().len();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(receiver.heard().len(), heard);
+        server.app.database().execute("ALTER TABLE lost RENAME TO audit_event").await;
+        receiver.until_all(1).await;
+    }
+
     async fn a_notification_has_no_more_events_than_asked_for(engine: Engine) {
         let server = Notifying::start(engine, &[]).await;
         let receiver = Receiver::start().await;
