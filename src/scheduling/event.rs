@@ -69,13 +69,16 @@ fn of_appointment(change: Change<'_>) -> Vec<&'static str> {
     let was_here = matches!(was, Some(Status::Arrived | Status::CheckedIn));
     let moved = match (&before, &after) {
         (Some(before), Some(after)) => {
-            is_ahead(before.status) && is_ahead(after.status) && before.span != after.span
+            let times = before.span.zip(after.span);
+            is_ahead(before.status) && is_ahead(after.status) && times.is_some_and(|(was, is)| was != is)
         }
         _ => false,
     };
+    let offered = was == Some(Status::Waitlist) && matches!(is, Some(Status::Proposed | Status::Pending));
     let mut topics = Vec::new();
     let mut tell = |holds: bool, code: &'static str| topics.extend(holds.then_some(code));
     tell(lapsed, "hold-lapsed");
+    tell(offered, "waitlist-offer");
     tell(is == Some(Status::Booked) && was != is, "appointment-booked");
     tell(here && !was_here, "appointment-arrived");
     tell(is == Some(Status::NoShow) && was != is, "appointment-noshow");
@@ -134,12 +137,18 @@ mod tests {
                 assert_eq!(from_to(from, to), told("appointment-cancelled"), "{from} {to}");
             }
         }
+        for to in ["proposed", "pending"] {
+            assert_eq!(from_to("waitlist", to), told("waitlist-offer"), "{to}");
+        }
         for from in ["booked", "arrived", "checked-in"] {
             assert_eq!(from_to(from, "noshow"), told("appointment-noshow"), "{from}");
         }
         for (from, to) in [
             ("", "pending"),
             ("", "cancelled"),
+            ("", "waitlist"),
+            ("proposed", "pending"),
+            ("pending", "waitlist"),
             ("arrived", "checked-in"),
             ("checked-in", "fulfilled"),
             ("fulfilled", "entered-in-error"),
@@ -157,6 +166,10 @@ mod tests {
         moved["end"] = json!("2031-03-03T10:00:00Z");
         let moved = told("Appointment", Some(visit("booked")), Some(moved));
         assert_eq!(moved, "appointment-rescheduled appointment-changed");
+        let mut waiting = visit("waitlist");
+        waiting.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "start" | "end"));
+        let first = told("Appointment", Some(waiting), Some(visit("proposed")));
+        assert_eq!(first, "waitlist-offer appointment-changed", "the first time it gets is no other one");
         let mut again = visit("booked");
         again["meta"]["versionId"] = json!("2");
         assert_eq!(told("Appointment", Some(visit("booked")), Some(again.clone())), "");

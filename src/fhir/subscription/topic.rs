@@ -113,6 +113,8 @@ macro_rules! topics {
 topics! {
     "hold-lapsed", "Appointment", OF_APPOINTMENT, "Hold lapsed",
         "An appointment that was only held (pending) was not confirmed in time and let go.";
+    "waitlist-offer", "Appointment", OF_APPOINTMENT, "Offer to the waiting list",
+        "A time was offered to somebody on the waiting list: an appointment went from waitlist to proposed, or to pending, which holds the time until it is confirmed or lapses.";
     "appointment-booked", "Appointment", OF_APPOINTMENT, "Appointment booked",
         "An appointment became booked: it was created so, or a proposal, a hold or a place on the waiting list was confirmed.";
     "appointment-arrived", "Appointment", OF_APPOINTMENT, "Patient arrived",
@@ -167,7 +169,8 @@ pub fn definitions() -> &'static [(&'static str, &'static str)] {
         "response-received",
         "schedule-changed",
         "slot-freed",
-        "slot-taken"
+        "slot-taken",
+        "waitlist-offer"
     ]
 }
 

@@ -85,6 +85,35 @@ both_engines! {
         assert_eq!(got(&app, &of_both).await, ["1 Appointment/b", "2 Appointment/b"]);
     }
 
+    async fn an_offer_to_who_waits_reaches_those_who_asked_for_it(app: FixedApp) {
+        clinic::seed(&app).await;
+        let all = subscribe(&app, "waitlist-offer", &[]).await;
+        let of_patient = subscribe(&app, "waitlist-offer", &["Appointment?patient=Patient/pat-2"]).await;
+        let held = subscribe(&app, "waitlist-offer", &["Appointment?status=pending"]).await;
+        for (id, patient) in [("a", "pat-1"), ("b", "pat-2"), ("c", "pat-3")] {
+            let mut waiting = clinic::with_id(clinic::unslotted("waitlist", "", "", patient, &["Practitioner/dr-a"]), id);
+            waiting.as_object_mut().expect("an object").retain(|name, _| !matches!(name.as_str(), "start" | "end"));
+            app.store(&waiting).await;
+        }
+        let offer = async |id: &str, status: &str, hour: u32| {
+            let offer = json!([
+                { "op": "replace", "path": "/status", "value": status },
+                { "op": "add", "path": "/start", "value": clinic::at(&format!("{hour:02}:00")) },
+                { "op": "add", "path": "/end", "value": clinic::at(&format!("{hour:02}:30")) }
+            ]);
+            let _ = app.patch(&format!("Appointment/{id}"), &offer).await.is(200);
+        };
+        offer("a", "proposed", 9).await;
+        offer("b", "pending", 10).await;
+        offer("c", "booked", 11).await;
+        assert_eq!(got(&app, &all).await, ["1 Appointment/a", "2 Appointment/b"]);
+        assert_eq!(got(&app, &of_patient).await, ["1 Appointment/b"]);
+        assert_eq!(got(&app, &held).await, ["1 Appointment/b"]);
+        // What is held takes the time of the offer: nobody else is offered it.
+        let taken = clinic::unslotted("booked", &clinic::at("10:00"), &clinic::at("10:30"), "pat-1", &["Practitioner/dr-a"]);
+        let _ = app.post("Appointment", &taken).await.is(409);
+    }
+
     async fn a_subscription_that_is_off_or_gone_gets_nothing_and_goes_on_without_a_gap(app: FixedApp) {
         clinic::seed(&app).await;
         let id = subscribe(&app, "appointment-booked", &[]).await;

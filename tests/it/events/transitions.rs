@@ -51,6 +51,14 @@ both_engines! {
         assert_eq!(visit(&app, "d", "waitlist", 11).await, "appointment-changed");
         assert_eq!(becomes(&app, "d", "booked").await, "appointment-booked appointment-changed");
         assert_eq!(becomes(&app, "d", "entered-in-error").await, "appointment-cancelled appointment-changed");
+        assert_eq!(visit(&app, "f", "waitlist", 13).await, "appointment-changed");
+        assert_eq!(becomes(&app, "f", "proposed").await, "waitlist-offer appointment-changed");
+        assert_eq!(becomes(&app, "f", "booked").await, "appointment-booked appointment-changed");
+        assert_eq!(visit(&app, "g", "waitlist", 14).await, "appointment-changed");
+        assert_eq!(becomes(&app, "g", "pending").await, "waitlist-offer appointment-changed");
+        assert_eq!(becomes(&app, "g", "waitlist").await, "appointment-changed", "the offer was declined");
+        assert_eq!(becomes(&app, "g", "pending").await, "waitlist-offer appointment-changed");
+        assert_eq!(becomes(&app, "g", "booked").await, "appointment-booked appointment-changed");
         assert_eq!(visit(&app, "e", "pending", 12).await, "appointment-changed");
         assert_eq!(becomes(&app, "e", "cancelled").await, "appointment-cancelled appointment-changed");
         assert_in_order(&app.events().await);
