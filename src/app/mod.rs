@@ -11,6 +11,7 @@ pub mod check;
 pub mod consents;
 pub mod delivery;
 pub mod emergency;
+pub mod encryption;
 pub mod events;
 pub mod execute;
 pub mod external;

@@ -30,6 +30,7 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     let signers = app::audit::keys::load(&app.config);
     reasons.extend(signers.as_ref().err().map(ToString::to_string));
     reasons.extend(app::audit::push::listeners(&app.config).err());
+    reasons.extend(app::events::stream::problems(&app));
     reasons.extend(app::unfit::reasons(&app).await?);
     if !reasons.is_empty() {
         app.store.close().await;

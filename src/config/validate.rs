@@ -21,7 +21,8 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
     super::audit::problems(&config.audit, &mut found);
     super::brand::problems(&config.brand, &config.fhir.associated_endpoints, &mut found);
     super::bulk::problems(&config.bulk, &mut found);
-    super::events::problems(&config.events, &config.stream, &mut found);
+    super::events::problems(&config.events, &mut found);
+    super::stream::problems(&config.stream, &mut found);
     super::notify::problems(&config.notify, &mut found);
     super::subscriptions::problems(&config.subscriptions, &mut found);
     found

@@ -1,11 +1,10 @@
 //! TLS: which versions, which certificate, and taking up a new one without a restart.
 
+use crate::app::encryption::{self, Named, is_private};
 use crate::config::{self, TlsVersion};
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -88,23 +87,10 @@ fn look(certificate: &Path, key: &Path) -> Seen {
 
 /// The settings of a connection with the certificate and the key of these files.
 fn load(minimum: TlsVersion, certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
-    let unusable =
-        |setting: &str, path: &Path, reason: String| format!("tls.{setting}: {}: {reason}", path.display());
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable("certificate", certificate, told(&error)))?;
-    if chain.is_empty() {
-        return Err(unusable("certificate", certificate, "there is no certificate in it".to_owned()));
-    }
-    match is_private(key) {
-        Ok(true) => {}
-        Ok(false) => {
-            let reason = "others may read it. Take that from them: chmod 600";
-            return Err(unusable("key", key, reason.to_owned()));
-        }
-        Err(error) => return Err(unusable("key", key, error.to_string())),
-    }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable("key", key, told(&error)))?;
+    let certificate = Named { setting: "tls.certificate", path: certificate };
+    let key = Named { setting: "tls.key", path: key };
+    let chain = encryption::certificates(certificate)?;
+    let private = encryption::private_key(key)?;
     let versions: &[_] = match minimum {
         TlsVersion::V13 => &[&TLS13],
         TlsVersion::V12 => &[&TLS13, &TLS12],
@@ -114,31 +100,8 @@ fn load(minimum: TlsVersion, certificate: &Path, key: &Path) -> Result<ServerCon
         .map_err(|error| format!("tls.minimum: {error}"))?
         .with_no_client_auth()
         .with_single_cert(chain, private)
-        .map_err(|error| unusable("key", key, format!("does not fit the certificate: {error}")))?;
+        .map_err(|error| format!("tls.key: {}: does not fit the certificate: {error}", key.path.display()))?;
     // What guards a connection (`stream`) knows HTTP/1.1 alone.
     settings.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(settings)
-}
-
-/// An error of the PEM reader, without what it read.
-fn told(error: &rustls::pki_types::pem::Error) -> String {
-    use rustls::pki_types::pem::Error;
-    match error {
-        Error::Io(error) => error.to_string(),
-        Error::NoItemsFound => "nothing of that kind is in it".to_owned(),
-        _ => "it is not PEM".to_owned(),
-    }
-}
-
-/// Whether only the owner may do anything with `file`.
-#[cfg(unix)]
-fn is_private(file: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    let others = 0o077;
-    Ok(std::fs::metadata(file)?.permissions().mode() & others == 0)
-}
-
-#[cfg(not(unix))]
-fn is_private(file: &Path) -> io::Result<bool> {
-    std::fs::metadata(file).map(|_| true)
 }

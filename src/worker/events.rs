@@ -1,7 +1,8 @@
 //! Numbers events, hands them out to subscriptions, sends them on to streams, and forgets them in the end.
 
 use crate::app::App;
-use crate::app::events::{Sequencer, Stream, forget_old};
+use crate::app::events::stream::{Stream, Target};
+use crate::app::events::{Sequencer, forget_old};
 use std::time::Duration;
 
 /// How often it is looked for events of other processes; those of this one are told at once.
@@ -9,7 +10,7 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// How often it is looked for events that are too old.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
-/// The longest pause after a NATS server that can't be reached.
+/// The longest pause after a stream that can't be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Numbers and hands out until the task is dropped.
@@ -26,10 +27,18 @@ pub(super) async fn run(app: App) {
     }
 }
 
-/// Sends on to a stream, if there is one, until the task is dropped.
-pub(super) async fn stream(app: App) {
+/// Sends on to every stream of the settings until the task is dropped, each by itself.
+pub(super) async fn streams(app: App) {
+    let targets = Target::of(&app.config.stream);
+    futures_util::future::join_all(targets.into_iter().map(|target| stream(app.clone(), target))).await;
+}
+
+async fn stream(app: App, target: Target) {
     let mut news = app.handed_out.listen();
-    let Some(mut stream) = Stream::new(app) else { return };
+    let mut stream = match Stream::new(app, target) {
+        Ok(stream) => stream,
+        Err(reason) => return tracing::error!(reason, "events are not sent on to the stream"),
+    };
     let mut pause = EVERY;
     loop {
         match stream.run().await {
@@ -39,7 +48,11 @@ pub(super) async fn stream(app: App) {
                 let _ = tokio::time::timeout(Duration::from_secs(1), news.changed()).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "events could not be sent on to the stream; trying again");
+                tracing::warn!(
+                    to = target.name(),
+                    %error,
+                    "events could not be sent on to the stream; trying again"
+                );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -27,7 +27,7 @@ pub async fn run(app: App, sequencer: Sequencer) {
         delivery::run(app.clone()),
         reports::run(app.clone()),
         events::run(app.clone()),
-        events::stream(app.clone()),
+        events::streams(app.clone()),
         events::forget(app.clone()),
         tidy(app.clone()),
         mail::run(app)

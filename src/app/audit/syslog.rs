@@ -2,12 +2,12 @@
 //! or the local socket. Syslog confirms nothing: what the connection took counts as arrived.
 
 use crate::app::App;
+use crate::app::encryption::{self, Named};
 use crate::audit::leaf::recorded_text;
 use crate::config::{Keeper, Outbound, SyslogBy};
 use crate::store::audit::sequence::Published;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{self, Write};
 use std::net::{TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::UnixDatagram;
@@ -152,24 +152,8 @@ fn finish(mut stream: &TcpStream) -> io::Result<()> {
 }
 
 fn encryption(outbound: &Outbound) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = &outbound.roots {
-        let unusable = |reason: String| format!("outbound.roots: {}: {reason}", path.display());
-        let certificates =
-            CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let settings = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(settings))
+    let roots = outbound.roots.as_deref().map(|path| Named { setting: "outbound.roots", path });
+    encryption::client(roots, None).map(Arc::new)
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@ mod envelope;
 mod index;
 mod retention;
 mod sequencer;
-mod stream;
+pub mod stream;
 
 pub use crate::store::{Signal, Waiter};
 pub use retention::forget_old;
 pub use sequencer::Sequencer;
-pub use stream::{Stream, StreamError};
 
 use crate::clock::Micros;
 use crate::scheduling::event::{Change, TYPES, topics};

@@ -1,6 +1,6 @@
 //! Forgetting events that are older than the log goes back.
 
-use super::stream;
+use super::stream::Target;
 use crate::app::App;
 use crate::store::events::{keep, sequence};
 use crate::store::{Intent, StoreError};
@@ -17,10 +17,11 @@ pub async fn forget_old(app: &App) -> Result<bool, StoreError> {
     let before = app.clock.now().saturating_sub(micros);
     let until = {
         let mut tx = app.store.reader().await?;
-        match app.config.stream.nats.url {
-            Some(_) => keep::sent_until(&mut tx, stream::NAME).await?,
-            None => sequence::last(&mut tx).await?,
+        let mut until = sequence::last(&mut tx).await?;
+        for target in Target::of(&app.config.stream) {
+            until = until.min(keep::sent_until(&mut tx, target.name()).await?);
         }
+        until
     };
     let forgotten = app.store.write(Intent::Upsert, move |tx| {
         Box::pin(async move { keep::forget(tx, before, until, BATCH).await })

@@ -6,7 +6,7 @@ use async_nats::jetstream::{self, consumer::pull};
 use futures_util::StreamExt;
 use serde_json::Value;
 use slotwright::app::App;
-use slotwright::app::events::Stream;
+use slotwright::app::events::stream::{Stream, Target};
 use slotwright::clock::Clock;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -103,7 +103,7 @@ both_engines! {
         let app = streaming(engine, &nats.url()).await;
         clinic::seed(&app).await;
         book(&app, 0, 5).await;
-        let mut stream = Stream::new(app.library().clone()).expect("a stream");
+        let mut stream = Stream::new(app.library().clone(), Target::Nats).expect("a stream");
         stream.run().await.expect("sent");
         assert_complete(&app, &nats).await;
 
@@ -135,7 +135,7 @@ both_engines! {
             .into_iter()
             .map(|app| {
                 tokio::spawn(async move {
-                    let mut stream = Stream::new(app).expect("a stream");
+                    let mut stream = Stream::new(app, Target::Nats).expect("a stream");
                     loop {
                         stream.run().await.expect("sent");
                         tokio::time::sleep(Duration::from_millis(5)).await;
