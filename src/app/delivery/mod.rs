@@ -17,6 +17,7 @@ pub mod sign;
 mod tests;
 mod turn;
 pub mod warn;
+pub mod webhook;
 
 pub use courier::Courier;
 pub use endpoint::Endpoints;

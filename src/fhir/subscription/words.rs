@@ -33,6 +33,9 @@ pub const SERVER_SENT_EVENTS: &str = "server-sent-events";
 /// The tag by which a Subscription says whose it is: a hash of their name.
 pub const OWNER: &str = "https://slotwright.org/fhir/CodeSystem/subscription-owner";
 
+/// The tag (system and code) by which a Subscription says that an administrator set it up as a plain JSON webhook.
+pub const WEBHOOK: (&str, &str) = ("https://slotwright.org/fhir/CodeSystem/subscription-door", "webhook");
+
 /// The extensions of the IG with this name that an element has.
 pub fn extensions<'a>(element: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
     let url = format!("{BACKPORT}{name}");

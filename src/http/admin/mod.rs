@@ -11,6 +11,7 @@ mod emergencies;
 mod invitations;
 mod keys;
 mod scim_tokens;
+mod webhooks;
 
 use super::edge::{Arrival, Label};
 use super::pages::visit::{Cookie, Visit};
@@ -38,6 +39,7 @@ pub(super) fn routes() -> Vec<RouteInfo> {
         invitations::ROUTES,
         keys::ROUTES,
         scim_tokens::ROUTES,
+        webhooks::ROUTES,
     ]
     .concat()
 }
