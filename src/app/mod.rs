@@ -95,6 +95,8 @@ pub struct App {
     pub endpoints: delivery::Endpoints,
     /// Connections for notifications that this process may still open.
     pub listening: Arc<tokio::sync::Semaphore>,
+    /// Sockets that may still be opened by those who did not say yet for what.
+    pub unbound: Arc<tokio::sync::Semaphore>,
     /// What those may see who set subscriptions up.
     pub owners: subscriptions::Owners,
     /// What patients consented to.
@@ -168,6 +170,7 @@ impl App {
             deliveries: events::Signal::default(),
             endpoints,
             listening: Arc::new(tokio::sync::Semaphore::new(subscriptions::MOST_CONNECTIONS)),
+            unbound: Arc::new(tokio::sync::Semaphore::new(subscriptions::MOST_UNBOUND)),
             owners: subscriptions::Owners::default(),
             consents,
             mode: Mode::Production,

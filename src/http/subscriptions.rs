@@ -21,14 +21,14 @@ use http::{HeaderName, HeaderValue};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 /// Proxies that gather answers would hold events back.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// How long a socket may stay without being bound.
-const TO_BIND: Duration = Duration::from_secs(30);
+const TO_BIND: Duration = Duration::from_secs(10);
 /// How often a socket is shown to be alive.
 const PING: Duration = Duration::from_secs(30);
 /// The longest message that a client may send: a token and a word.
@@ -56,12 +56,14 @@ pub(super) const ROUTES: &[RouteInfo] = &[
     },
 ];
 
-/// One of the connections that this process keeps open at most.
-fn place(http: &Http) -> Result<OwnedSemaphorePermit, Error> {
-    Arc::clone(&http.app.listening).try_acquire_owned().map_err(|_| {
-        let told = "As many connections for notifications are open as this server takes; try again later";
-        Error { retry_after: Some(30), ..Error::new(Kind::Unavailable, told) }
-    })
+/// Too many, as a client reads it.
+const FULL: &str = "As many connections for notifications are open as this server takes; try again later";
+
+/// One of the places that there are, until it is dropped.
+fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+    Arc::clone(places)
+        .try_acquire_owned()
+        .map_err(|_| Error { retry_after: Some(30), ..Error::new(Kind::Unavailable, FULL) })
 }
 
 fn listener(http: &Http, parts: &Parts) -> Result<Listener, Error> {
@@ -97,7 +99,7 @@ async fn open_events(http: &Shared, parts: &Parts, id: &str) -> Result<Response,
     http.limits.acts(principal)?;
     subscriptions::may_listen(&http.app, &bearer.access, id).await?;
     let after = last_event(parts)?;
-    let place = place(http)?;
+    let place = place(&http.app.listening)?;
     let (stream, handshake) = Stream::open(&http.app, listener, id, SERVER_SENT_EVENTS, after).await?;
     // The handshake is on the record.
     http.app.caller.noted();
@@ -151,29 +153,30 @@ async fn socket(State(http): State<Shared>, request: Request) -> Response {
         let upgrade = upgrade.map_err(|_| {
             Error::bad_request("Here a WebSocket is opened: a GET with Upgrade: websocket (RFC 6455)")
         })?;
-        let place = place(&http)?;
+        let unbound = place(&http.app.unbound)?;
         http.app.note(http.app.event(Act::Operation).detail("what", "subscription-socket")).await?;
         let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
         let http = Arc::clone(&http);
         Ok(upgrade.on_upgrade(move |socket| async move {
-            converse(http, listener, socket).await;
-            drop(place);
+            converse(http, listener, socket, unbound).await;
         }))
     };
     labelled(opened.await)
 }
 
 /// Binds a socket to subscriptions as its client says, and sends their notifications, until either side has enough.
-async fn converse(http: Shared, listener: Listener, mut socket: WebSocket) {
+/// The place of those who are not bound is given back with the first token.
+async fn converse(http: Shared, listener: Listener, mut socket: WebSocket, unbound: OwnedSemaphorePermit) {
     let (sender, mut told) = mpsc::channel::<String>(WAITING);
     let mut tasks = tokio::task::JoinSet::new();
     let mut bound: BTreeSet<String> = BTreeSet::new();
-    let unbound = tokio::time::sleep(TO_BIND);
-    tokio::pin!(unbound);
+    let (mut waits, mut listens) = (Some(unbound), None);
+    let too_late = tokio::time::sleep(TO_BIND);
+    tokio::pin!(too_late);
     let mut pings = tokio::time::interval(PING);
     let (code, why) = loop {
         tokio::select! {
-            () = &mut unbound, if bound.is_empty() => break (close_code::POLICY, "not bound in time"),
+            () = &mut too_late, if bound.is_empty() => break (close_code::POLICY, "not bound in time"),
             _ = pings.tick() => {
                 if socket.send(Message::Ping(Bytes::new())).await.is_err() {
                     return;
@@ -208,6 +211,13 @@ async fn converse(http: Shared, listener: Listener, mut socket: WebSocket) {
                 let Some(ids) = subscriptions::bound(&http.app, token) else {
                     break (close_code::POLICY, "the token is not one of this server, or not good any more");
                 };
+                if listens.is_none() {
+                    listens = place(&http.app.listening).ok();
+                    drop(waits.take());
+                }
+                if listens.is_none() {
+                    break (close_code::AGAIN, FULL);
+                }
                 for id in ids {
                     if bound.len() >= MOST || !bound.insert(id.clone()) {
                         continue;

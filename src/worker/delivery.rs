@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 const EVERY: Duration = Duration::from_secs(30);
 
 /// Delivers until the task is dropped.
-pub(super) async fn run(app: App) {
+pub async fn run(app: App) {
     tokio::join!(Courier::new(app.clone()).run(), tend(app));
 }
 

@@ -2,7 +2,7 @@
 //! of it and any replica may do it.
 
 mod audit;
-mod delivery;
+pub mod delivery;
 mod events;
 pub mod mail;
 mod reports;

@@ -119,8 +119,11 @@ pub async fn add(app: &App, asked: Asked) -> Result<(Webhook, SecretString), Web
         let codes: Vec<&str> = TOPICS.iter().map(|topic| topic.code).collect();
         WebhookError::invalid("event", format!("one of {}", codes.join(", ")))
     })?;
-    if asked.description.chars().count() > LONGEST {
-        let told = format!("a description has at most {LONGEST} characters");
+    if asked.url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(WebhookError::invalid("url", "an absolute URL, without spaces"));
+    }
+    if asked.description.chars().count() > LONGEST || asked.description.chars().any(char::is_control) {
+        let told = format!("a description has at most {LONGEST} characters, all of them to be read");
         return Err(WebhookError::invalid("description", told));
     }
     let access = access_of(app, &asked.client).await?;
@@ -151,7 +154,11 @@ pub async fn add(app: &App, asked: Asked) -> Result<(Webhook, SecretString), Web
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list(app: &App, after: &str, limit: i64) -> Result<(Vec<Webhook>, Option<String>), WebhookError> {
+pub async fn list(
+    app: &App,
+    after: &str,
+    limit: i64,
+) -> Result<(Vec<Webhook>, Option<String>), WebhookError> {
     let found = table::all_tagged(&mut app.store.reader().await?, words::WEBHOOK, after, limit).await?;
     let full = i64::try_from(found.len()).is_ok_and(|count| count == limit);
     let next = found.last().filter(|_| full).map(|last| last.id.clone());
@@ -194,7 +201,10 @@ pub async fn remove(app: &App, id: &str) -> Result<(), WebhookError> {
 
 /// What an application may see, as it will be judged at each delivery.
 async fn access_of(app: &App, client: &str) -> Result<Arc<Access>, WebhookError> {
-    let known = clients::find(app, client).await?.filter(|known| known.system && !known.disabled);
+    // No other text is one, and not every text can be asked of a database.
+    let is_id = client.bytes().all(|byte| byte.is_ascii_graphic());
+    let known = if is_id { clients::find(app, client).await? } else { None };
+    let known = known.filter(|known| known.system && !known.disabled);
     let told = "the id of an application that acts for itself and is not switched off";
     let known = known.ok_or_else(|| WebhookError::invalid("client_id", told))?;
     let owner = Owner {

@@ -14,6 +14,8 @@ mod told;
 
 /// The most connections for notifications that one process keeps open.
 pub const MOST_CONNECTIONS: usize = 1_000;
+/// The most WebSockets that are open without being bound yet. Anybody may open one, so they take no place of others'.
+pub const MOST_UNBOUND: usize = 200;
 
 pub use hooks::{Subscribed, keep, mark, prepare, remove};
 pub use operations::{SOCKET, definition, is_operation, operate, state};

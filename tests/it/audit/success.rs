@@ -226,6 +226,15 @@ async fn deliveries(app: &TestApp, root: &mut Browser, asked: &mut Asked) {
     let kind = json!({"kind": "hmac"});
     asked.json(root, "POST /admin/deliveries/{id}/rotate-secret", &place("/rotate-secret"), &kind).await;
     asked.json(root, "POST /admin/deliveries/{id}/test", &place("/test"), &json!({})).await;
+    clients::add(app.library(), system_client("billing", "system/*.cruds"), "a test")
+        .await
+        .expect("a client");
+    let webhook = json!({"url": "https://receiver.invalid/hook", "event": "appointment-booked", "client_id": "billing"});
+    let made = asked.json(root, "POST /admin/webhooks", "/admin/webhooks", &webhook).await;
+    asked.get(root, "GET /admin/webhooks", "/admin/webhooks").await;
+    let place = format!("/admin/webhooks/{}", text(&made, "/id"));
+    asked.get(root, "GET /admin/webhooks/{id}", &place).await;
+    asked.json(root, "DELETE /admin/webhooks/{id}", &place, &json!({})).await;
     asked.get(root, "GET /console/deliveries", "/console/deliveries").await;
     let page = format!("/console/deliveries/{id}");
     asked.get(root, "GET /console/deliveries/{id}", &page).await;

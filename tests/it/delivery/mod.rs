@@ -6,6 +6,7 @@ mod manage;
 mod receiver;
 mod sending;
 mod trouble;
+mod warning;
 
 use crate::support::{Database, Engine, TestApp, clinic};
 use receiver::Receiver;

@@ -14,14 +14,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// A mail server in a process of its own; it ends with the test.
-struct MailServer {
+pub struct MailServer {
     process: Child,
     mails: Receiver<Value>,
 }
 
 impl MailServer {
     /// Starts one on a port.
-    fn start(port: u16) -> Self {
+    pub fn start(port: u16) -> Self {
         let python = std::env::var_os("TEST_PYTHON")
             .expect("TEST_PYTHON is not set: run tests/run, which installs aiosmtpd");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/smtp/server.py");
@@ -44,12 +44,12 @@ impl MailServer {
     }
 
     /// The next mail; fails when none comes within a minute.
-    fn next(&self) -> Value {
+    pub fn next(&self) -> Value {
         self.mails.recv_timeout(Duration::from_mins(1)).expect("a mail within a minute")
     }
 
     /// Whether no further mail comes for a while.
-    fn is_silent(&self) -> bool {
+    pub fn is_silent(&self) -> bool {
         self.mails.recv_timeout(Duration::from_secs(3)).is_err()
     }
 }
@@ -61,7 +61,8 @@ impl Drop for MailServer {
     }
 }
 
-fn free_port() -> u16 {
+/// A port at which nobody is.
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
 }
 
@@ -78,7 +79,7 @@ async fn mailing(engine: Engine, port: u16) -> TestApp {
 }
 
 /// The text of a mail as it is read, its lines put together again.
-fn text(mail: &Value) -> String {
+pub fn text(mail: &Value) -> String {
     mail["content"].as_str().expect("text").replace("=\r\n", "").replace("=3D", "=")
 }
 

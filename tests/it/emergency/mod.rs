@@ -2,7 +2,7 @@
 
 mod declare;
 mod hint;
-mod mail;
+pub mod mail;
 mod reach;
 mod review;
 mod tokens;

@@ -50,7 +50,8 @@ impl Browser {
         Self { http, root: app.root().to_owned(), cookies: BTreeMap::new(), headers: vec![] }
     }
 
-    async fn send(&mut self, method: Method, path: &str, body: Option<String>) -> Page {
+    /// Sends a request, its body as JSON when it looks like that, and otherwise as a form.
+    pub async fn send(&mut self, method: Method, path: &str, body: Option<String>) -> Page {
         let mut request = self.http.request(method, format!("{}{path}", self.root));
         if !self.cookies.is_empty() {
             let pairs: Vec<String> =

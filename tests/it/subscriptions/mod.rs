@@ -3,6 +3,7 @@
 mod accepted;
 mod access;
 mod discovery;
+mod hostile;
 mod operations;
 mod refused;
 mod sent_events;
