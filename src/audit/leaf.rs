@@ -5,6 +5,7 @@
 //! the tree stays whole.
 
 use super::canonical::write_text;
+use super::terms::Terms;
 use super::tree::{Hash, leaf_hash};
 use crate::clock::Micros;
 use base64::Engine as _;
@@ -101,6 +102,22 @@ impl Leaf {
             content: content.ok_or(LeafError::Form)?,
         };
         if leaf.text().as_bytes() == bytes { Ok(leaf) } else { Err(LeafError::NotCanonical) }
+    }
+}
+
+/// What the log takes from an event: all that does not depend on its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The [`content_hash`].
+    pub content: Hash,
+    /// What it is found by.
+    pub terms: Terms,
+}
+
+impl Judged {
+    /// Of an event in canonical form.
+    pub fn of(salt: &Salt, event: &[u8]) -> Self {
+        Self { content: content_hash(salt, event), terms: Terms::of(event) }
     }
 }
 

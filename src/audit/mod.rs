@@ -18,6 +18,7 @@ pub mod import;
 pub mod key;
 pub mod leaf;
 pub mod note;
+pub mod packed;
 mod part;
 pub mod path;
 pub mod patients;

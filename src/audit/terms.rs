@@ -46,11 +46,16 @@ fn bounded(mut word: String) -> String {
     word
 }
 
-/// The parts of an AuditEvent that say what it is found by.
-#[derive(Default, Deserialize)]
+/// The parts of an AuditEvent that the log is concerned with: what it says about itself, and what it is found by.
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Named<'a> {
+pub struct Named<'a> {
+    /// `id`
     #[serde(borrow)]
+    pub id: Option<Cow<'a, str>>,
+    /// `recorded`
+    #[serde(borrow)]
+    pub recorded: Option<Cow<'a, str>>,
     r#type: Coding<'a>,
     subtype: Vec<Coding<'a>>,
     action: Cow<'a, str>,
@@ -60,14 +65,14 @@ struct Named<'a> {
     source: Source<'a>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Coding<'a> {
     #[serde(borrow)]
     code: Cow<'a, str>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Agent<'a> {
     #[serde(borrow)]
@@ -75,28 +80,28 @@ struct Agent<'a> {
     network: Network<'a>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Network<'a> {
     #[serde(borrow)]
     address: Cow<'a, str>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Entity<'a> {
     #[serde(borrow)]
     what: Reference<'a>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Source<'a> {
     #[serde(borrow)]
     observer: Reference<'a>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Reference<'a> {
     #[serde(borrow)]
@@ -104,7 +109,7 @@ struct Reference<'a> {
     reference: Cow<'a, str>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Identifier<'a> {
     #[serde(borrow)]
@@ -114,21 +119,33 @@ struct Identifier<'a> {
 impl Terms {
     /// The terms of an AuditEvent in JSON, whoever wrote it; none when it is no AuditEvent.
     pub fn of(event: &[u8]) -> Self {
-        let event: Named = serde_json::from_slice(event).unwrap_or_default();
+        let named: Named = serde_json::from_slice(event).unwrap_or_default();
+        named.terms()
+    }
+}
+
+impl<'a> Named<'a> {
+    /// Reads an AuditEvent; none when it is none.
+    pub fn read(event: &'a str) -> Option<Self> {
+        serde_json::from_str(event).ok()
+    }
+
+    /// What it is found by.
+    pub fn terms(&self) -> Terms {
         let mut words = BTreeSet::new();
-        words.extend(event.subtype.iter().map(|coding| subtype(&coding.code)));
-        for agent in &event.agent {
+        words.extend(self.subtype.iter().map(|coding| subtype(&coding.code)));
+        for agent in &self.agent {
             agent.who.add(&mut words);
             add(&agent.network.address, address, &mut words);
         }
-        for entity in &event.entity {
+        for entity in &self.entity {
             entity.what.add(&mut words);
         }
-        event.source.observer.add(&mut words);
-        Self {
-            kind: event.r#type.code.into_owned(),
-            action: event.action.into_owned(),
-            outcome: event.outcome.parse().unwrap_or_default(),
+        self.source.observer.add(&mut words);
+        Terms {
+            kind: self.r#type.code.clone().into_owned(),
+            action: self.action.clone().into_owned(),
+            outcome: self.outcome.parse().unwrap_or_default(),
             words,
         }
     }

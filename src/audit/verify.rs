@@ -10,10 +10,9 @@ use super::leaf::{Leaf, Salt, content_hash, recorded_text};
 use super::note::NoteError;
 use super::purge;
 use super::report::Report;
+use super::terms::Named;
 use super::tree::{Frontier, Hash, Node, NodeId};
 use crate::clock::Micros;
-use serde::Deserialize;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The content of an event that was not purged.
@@ -68,15 +67,6 @@ pub struct Verifier<'k> {
     gone: purge::Gone,
 }
 
-/// What an AuditEvent says about itself.
-#[derive(Deserialize)]
-struct Own<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    recorded: Cow<'a, str>,
-}
-
 /// The checkpoint in a note that one of the log's `keys` signed.
 pub(super) fn believed(note: &[u8], keys: &[Key]) -> Result<Checkpoint, NoteError> {
     let signed = SignedCheckpoint::parse(note)?;
@@ -84,22 +74,23 @@ pub(super) fn believed(note: &[u8], keys: &[Key]) -> Result<Checkpoint, NoteErro
     Ok(signed.checkpoint)
 }
 
-/// Whether the AuditEvent `body` has the id and time of its `leaf`; what differs is a finding.
-pub(super) fn same_event(leaf: &Leaf, body: &str, report: &mut Report) {
+/// Whether the AuditEvent `body` has the id and time of its `leaf`; what differs is a finding. Returns what was read.
+pub(super) fn same_event<'b>(leaf: &Leaf, body: &'b str, report: &mut Report) -> Option<Named<'b>> {
     let (seq, id) = (leaf.seq, &leaf.id);
-    let Ok(own) = serde_json::from_str::<Own<'_>>(body) else {
+    let named = Named::read(body);
+    let Some((own, told)) = named.as_ref().and_then(|own| own.id.as_ref().zip(own.recorded.as_ref())) else {
         report.found(seq, format!("event {seq} ({id}): is not an AuditEvent"));
-        return;
+        return named;
     };
-    if own.id != *id {
-        report.found(seq, format!("event {seq} ({id}): calls itself {} (exchanged)", own.id));
+    if own != id {
+        report.found(seq, format!("event {seq} ({id}): calls itself {own} (exchanged)"));
     }
     let recorded = recorded_text(leaf.recorded);
-    if own.recorded != recorded {
-        let text =
-            format!("event {seq} ({id}): says that it was recorded {}, its leaf {recorded}", own.recorded);
+    if *told != recorded {
+        let text = format!("event {seq} ({id}): says that it was recorded {told}, its leaf {recorded}");
         report.found(seq, text);
     }
+    named
 }
 
 impl<'k> Verifier<'k> {
@@ -165,13 +156,13 @@ impl<'k> Verifier<'k> {
             .found(None, format!("event {id} is stored, but no leaf of the log is about it (inserted)"));
     }
 
-    /// The next entry.
-    pub fn entry(&mut self, entry: Entry<'_>) {
+    /// The next entry. Returns what was read of its event, if that is the one that was logged.
+    pub fn entry<'b>(&mut self, entry: Entry<'b>) -> Option<Named<'b>> {
         let seq = entry.seq;
         if seq < self.next {
             let id = entry.leaf.map_or("", |leaf| leaf.id.as_str());
             self.report.found(seq, format!("leaf {seq} ({id}): its place is taken (inserted)"));
-            return;
+            return None;
         }
         if seq > self.next {
             let last = seq - 1;
@@ -183,7 +174,7 @@ impl<'k> Verifier<'k> {
             self.broken.get_or_insert(self.next);
         }
         self.next = seq + 1;
-        let computed = entry.leaf.map(|leaf| self.leaf(&entry, leaf));
+        let (computed, named) = entry.leaf.map(|leaf| self.leaf(&entry, leaf)).unzip();
         if entry.leaf.is_none() {
             let what = if entry.content.is_some() { "event" } else { "place" };
             self.report
@@ -196,10 +187,11 @@ impl<'k> Verifier<'k> {
                 self.broken.get_or_insert(seq);
             }
         }
+        named.flatten()
     }
 
-    /// Compares the leaf with its place, its hash and its event; gives the hash that it should have.
-    fn leaf(&mut self, entry: &Entry<'_>, leaf: &Leaf) -> Hash {
+    /// Compares the leaf with its place, its hash and its event; gives the hash that it should have, and the event.
+    fn leaf<'b>(&mut self, entry: &Entry<'b>, leaf: &Leaf) -> (Hash, Option<Named<'b>>) {
         let (seq, id) = (entry.seq, &leaf.id);
         if leaf.seq != seq {
             self.report.found(seq, format!("leaf {seq} ({id}): says that its place is {} (moved)", leaf.seq));
@@ -208,23 +200,26 @@ impl<'k> Verifier<'k> {
         if entry.hash.is_some_and(|stored| stored != hash) {
             self.report.found(seq, format!("leaf {seq} ({id}): is not what was hashed (edited)"));
         }
-        match entry.content {
+        let named = match entry.content {
             Some(content) => self.content(seq, leaf, content),
-            None => self.gone.missing(seq, leaf.recorded),
-        }
-        hash
+            None => {
+                self.gone.missing(seq, leaf.recorded);
+                None
+            }
+        };
+        (hash, named)
     }
 
-    fn content(&mut self, seq: u64, leaf: &Leaf, content: Content<'_>) {
+    fn content<'b>(&mut self, seq: u64, leaf: &Leaf, content: Content<'b>) -> Option<Named<'b>> {
         self.report.events += 1;
         let found = content_hash(content.salt, content.body.as_bytes());
         if found != leaf.content {
             let id = leaf.id.clone();
             self.mismatches.push(Mismatch { seq, id, expected: leaf.content, found });
-            return;
+            return None;
         }
         self.gone.read(content.body, leaf.recorded, &mut self.report);
-        same_event(leaf, content.body, &mut self.report);
+        same_event(leaf, content.body, &mut self.report)
     }
 
     fn append(&mut self, hash: Hash) {

@@ -11,6 +11,7 @@ use crate::audit::verify::{Content, Entry, Verifier};
 use crate::clock::Micros;
 use crate::store::audit::log::{Cosignature, Facts, Stored, StoredNode, Term, node};
 use crate::store::audit::sequence::Published;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
@@ -69,8 +70,8 @@ pub(super) fn run(
             Page::Cosignatures(some) => some.iter().for_each(|one| cosignature(one, keys, &mut verifier)),
             Page::Entries(rows) => {
                 for row in &rows {
-                    entry(row, &mut verifier);
-                    index.expect(row, &mut verifier);
+                    let terms = entry(row, &mut verifier).or_else(|| terms(row));
+                    index.expect(row, terms, &mut verifier);
                 }
             }
             Page::Strays(ids) => ids.iter().for_each(|id| verifier.stray(id)),
@@ -117,11 +118,12 @@ fn cosignature(kept: &Cosignature, keys: &[Key], verifier: &mut Verifier<'_>) {
     }
 }
 
-fn entry(row: &Stored, verifier: &mut Verifier<'_>) {
+/// Judges a leaf and its event; returns what the event has to be found by, if it is the one that was logged.
+fn entry(row: &Stored, verifier: &mut Verifier<'_>) -> Option<Terms> {
     let Ok(seq) = u64::try_from(row.seq) else {
         let text = format!("leaf {} ({}): the log has no such place (inserted)", row.seq, row.id);
         verifier.found(None, text);
-        return;
+        return None;
     };
     let hash = Hash::try_from(row.hash.as_slice()).ok();
     let content = Hash::try_from(row.content.as_slice()).ok();
@@ -137,9 +139,13 @@ fn entry(row: &Stored, verifier: &mut Verifier<'_>) {
     }
     // What has not the form of a salt or a text can't be what was hashed.
     let salt: Option<Salt> = event.map(|event| event.salt.as_slice().try_into().unwrap_or_default());
-    let body = event.map(|event| String::from_utf8_lossy(&event.body));
+    let body = event.map(|event| match std::str::from_utf8(&event.body) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(&event.body),
+    });
     let content = salt.as_ref().zip(body.as_deref()).map(|(salt, body)| Content { salt, body });
-    verifier.entry(Entry { seq, leaf: Some(&leaf), hash, content });
+    let named = verifier.entry(Entry { seq, leaf: Some(&leaf), hash, content });
+    named.map(|named| named.terms())
 }
 
 /// Compares the index with what the events say, without keeping either: sums of keyed hashes over blocks of
@@ -167,10 +173,10 @@ fn words(row: &Stored, terms: Terms) -> impl Iterator<Item = Term> {
 
 impl Index {
     /// Takes in what a leaf's event should be found by, and compares its facts.
-    fn expect(&mut self, row: &Stored, verifier: &mut Verifier<'_>) {
+    fn expect(&mut self, row: &Stored, terms: Option<Terms>, verifier: &mut Verifier<'_>) {
         let Some(block) = block(row.seq) else { return };
         self.size = row.seq + 1;
-        let Some(terms) = terms(row) else {
+        let Some(terms) = terms else {
             match self.gone.last_mut() {
                 Some(range) if range.end == row.seq => range.end += 1,
                 _ => self.gone.push(row.seq..row.seq + 1),

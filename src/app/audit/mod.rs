@@ -9,6 +9,7 @@ mod caller;
 mod describe;
 pub mod disclosures;
 pub mod export;
+mod fresh;
 pub mod inclusion;
 mod judge;
 pub mod keys;

@@ -1,6 +1,8 @@
 //! One commit for the events of many requests.
 
+use super::fresh::Fresh;
 use crate::audit::event::Recorded;
+use crate::audit::leaf::Judged;
 use crate::fhir::outcome::{Error, Kind};
 use crate::store::{Engine, Intent, Store, StoreError, audit};
 use std::sync::Arc;
@@ -13,20 +15,29 @@ const WAITING: usize = 4096;
 
 /// Where events that no transaction records are taken. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Recorder(mpsc::Sender<Waiting>);
+pub struct Recorder {
+    queue: mpsc::Sender<Waiting>,
+    fresh: Fresh,
+}
 
 /// A request that waits until its events are on the record.
 struct Waiting {
-    events: Vec<Recorded>,
+    events: Vec<(Recorded, Arc<Judged>)>,
     caller: oneshot::Sender<bool>,
 }
 
 impl Recorder {
     /// Starts taking events for a database.
     pub fn start(store: &Store) -> Self {
-        let (sender, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(take(store.clone(), waiting));
-        Self(sender)
+        let (queue, waiting) = mpsc::channel(WAITING);
+        let fresh = Fresh::default();
+        tokio::spawn(take(store.clone(), waiting, fresh.clone()));
+        Self { queue, fresh }
+    }
+
+    /// What was put on the record and has no place yet.
+    pub(super) fn fresh(&self) -> &Fresh {
+        &self.fresh
     }
 
     /// Returns when the events are on the record.
@@ -37,8 +48,13 @@ impl Recorder {
         if events.is_empty() {
             return Ok(());
         }
+        let judged = |event: Recorded| {
+            let judged = Judged::of(&event.salt, &event.body);
+            (event, Arc::new(judged))
+        };
+        let events = events.into_iter().map(judged).collect();
         let (caller, answer) = oneshot::channel();
-        self.0.send(Waiting { events, caller }).await.map_err(|_| unavailable())?;
+        self.queue.send(Waiting { events, caller }).await.map_err(|_| unavailable())?;
         if answer.await.unwrap_or(false) { Ok(()) } else { Err(unavailable()) }
     }
 }
@@ -49,7 +65,7 @@ fn unavailable() -> Error {
 
 /// Takes what waits, for as long as there is a recorder. On PostgreSQL the next batch is sent while one is being
 /// committed; SQLite has one writer.
-async fn take(store: Store, mut waiting: mpsc::Receiver<Waiting>) {
+async fn take(store: Store, mut waiting: mpsc::Receiver<Waiting>, fresh: Fresh) {
     let at_once = match store.engine() {
         Engine::Sqlite => 1,
         Engine::Postgres => 2,
@@ -61,20 +77,24 @@ async fn take(store: Store, mut waiting: mpsc::Receiver<Waiting>) {
         if waiting.recv_many(&mut batch, BATCH).await == 0 {
             return;
         }
-        let store = store.clone();
+        let (store, fresh) = (store.clone(), fresh.clone());
         tokio::spawn(async move {
-            commit(&store, batch).await;
+            commit(&store, batch, &fresh).await;
             drop(permit);
         });
     }
 }
 
-async fn commit(store: &Store, batch: Vec<Waiting>) {
+async fn commit(store: &Store, batch: Vec<Waiting>, fresh: &Fresh) {
     let (events, callers): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.events, one.caller)).unzip();
-    let events: Arc<Vec<Recorded>> = Arc::new(events.into_iter().flatten().collect());
+    let (events, judged): (Vec<Recorded>, Vec<Arc<Judged>>) = events.into_iter().flatten().unzip();
+    // Before the commit: as soon as it is done, the sequencer may look for them.
+    fresh.keep(events.iter().map(|event| event.id.clone()).zip(judged));
+    let events = Arc::new(events);
+    let written = Arc::clone(&events);
     let done = store
         .write(Intent::Upsert, move |tx| {
-            let events = Arc::clone(&events);
+            let events = Arc::clone(&written);
             Box::pin(async move {
                 audit::event::record(tx, &events).await?;
                 Ok::<_, StoreError>(())
@@ -83,6 +103,7 @@ async fn commit(store: &Store, batch: Vec<Waiting>) {
         .await;
     if let Err(error) = &done {
         tracing::error!(%error, "events could not be recorded; their requests are refused");
+        fresh.take(events.iter().map(|event| event.id.as_str()));
     }
     for caller in callers {
         // A caller that went away no longer waits; its event is on the record all the same.

@@ -3,9 +3,8 @@
 use crate::app::App;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::key::Signer;
-use crate::audit::leaf::{Leaf, content_hash};
-use crate::audit::terms::Terms;
-use crate::audit::tree::{Frontier, Hash, Node};
+use crate::audit::leaf::{Judged, Leaf};
+use crate::audit::tree::{Frontier, Node};
 use crate::clock::Micros;
 use crate::store::audit::sequence::{self, Lease, Pending, Placed, Published};
 use crate::store::{Intent, StoreError, Tx};
@@ -58,7 +57,7 @@ impl Sequencer {
         if waiting.is_empty() && self.is_published().await? {
             return Ok(true);
         }
-        let judged: Arc<Vec<(Pending, Hash, Terms)>> = Arc::new(waiting.into_iter().map(judge).collect());
+        let judged = Arc::new(self.judge(waiting).await?);
         let this = self.clone();
         self.app
             .store
@@ -69,6 +68,20 @@ impl Sequencer {
             .await
     }
 
+    /// What the events say: those that this process just recorded, it knows; the others are read.
+    async fn judge(&self, waiting: Vec<Pending>) -> Result<Vec<(Pending, Arc<Judged>)>, StoreError> {
+        let known = self.app.recorder.fresh().take(waiting.iter().map(|pending| pending.id.as_str()));
+        let unknown = waiting.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let unknown: Vec<i64> = unknown.map(|(pending, _)| pending.eid).collect();
+        let mut read = sequence::judged(&mut self.app.store.reader().await?, &unknown).await?;
+        let mut judge = |(pending, known): (Pending, Option<Arc<Judged>>)| {
+            let judged = known.or_else(|| read.remove(&pending.eid).map(Arc::new));
+            // One that is gone goes on waiting for its place, which the verification tells of.
+            judged.map(|judged| (pending, judged))
+        };
+        Ok(waiting.into_iter().zip(known).filter_map(&mut judge).collect())
+    }
+
     /// Whether the latest checkpoint covers all that has a place.
     async fn is_published(&self) -> Result<bool, StoreError> {
         let mut tx = self.app.store.reader().await?;
@@ -76,7 +89,7 @@ impl Sequencer {
         Ok(sequence::size(&mut tx).await? == latest.map_or(0, |latest| latest.size))
     }
 
-    async fn place(&self, tx: &mut Tx, judged: &[(Pending, Hash, Terms)]) -> Result<bool, StoreError> {
+    async fn place(&self, tx: &mut Tx, judged: &[(Pending, Arc<Judged>)]) -> Result<bool, StoreError> {
         let now = self.app.clock.now();
         let until = now + i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX);
         let Some(lease) = sequence::take(tx, &self.holder, until, now).await? else {
@@ -85,16 +98,16 @@ impl Sequencer {
         let mut tree = restore(&lease)?;
         let mut placed = Vec::with_capacity(judged.len());
         let mut nodes: Vec<Node> = Vec::new();
-        for (pending, content, terms) in judged {
+        for (pending, judged) in judged {
             let leaf = Leaf {
                 seq: tree.size(),
                 id: pending.id.clone(),
                 recorded: pending.recorded_us,
-                content: *content,
+                content: judged.content,
             };
             let hash = leaf.hash();
             nodes.extend(tree.append(hash));
-            placed.push(Placed { eid: pending.eid, leaf, hash, terms: terms.clone() });
+            placed.push(Placed { eid: pending.eid, leaf, hash, judged: Arc::clone(judged) });
         }
         if !placed.is_empty() {
             sequence::place(tx, &lease, &placed, &nodes, tree.edge()).await?;
@@ -123,11 +136,4 @@ fn restore(lease: &Lease) -> Result<Frontier, StoreError> {
     let size = u64::try_from(lease.size).unwrap_or_default();
     Frontier::restore(size, lease.edge.clone())
         .ok_or_else(|| StoreError::Other("the audit log's edge does not fit its size".to_owned()))
-}
-
-/// What does not depend on an event's place.
-fn judge(pending: Pending) -> (Pending, Hash, Terms) {
-    let content = content_hash(&pending.salt, &pending.body);
-    let terms = Terms::of(&pending.body);
-    (pending, content, terms)
 }

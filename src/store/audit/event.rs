@@ -3,6 +3,7 @@
 use crate::args;
 use crate::audit::event::Recorded;
 use crate::audit::leaf::Leaf;
+use crate::audit::packed::{pack, unpack};
 use crate::store::db::{Arg, Row, Tx, statements};
 use crate::store::{StoreError, rows};
 
@@ -19,7 +20,7 @@ pub async fn record(tx: &mut Tx, events: &[Recorded]) -> Result<(), StoreError> 
 }
 
 fn row(event: &Recorded) -> Vec<Arg> {
-    args![event.id.as_str(), event.recorded_us, event.salt.as_slice(), event.body.as_slice()]
+    args![event.id.as_str(), event.recorded_us, event.salt.as_slice(), pack(&event.body)]
 }
 
 /// A leaf of the log, with the event that it stands for.
@@ -44,7 +45,7 @@ pub async fn entries(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Entry>, St
                 .try_into()
                 .map_err(|_| StoreError::Other("a leaf's digest is not 32 bytes long".to_owned()))?,
         };
-        Ok(Entry { leaf, event: row.opt_blob(4)?.zip(row.opt_blob(5)?) })
+        Ok(Entry { leaf, event: row.opt_blob(4)?.zip(row.opt_blob(5)?.map(unpack)) })
     };
     rows.iter().map(read).collect()
 }
@@ -52,5 +53,5 @@ pub async fn entries(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Entry>, St
 /// The place of an event in the log, and its content; none of that after a lawful purge.
 pub async fn read(tx: &mut Tx, id: &str) -> Result<Option<(i64, Option<Vec<u8>>)>, StoreError> {
     let row = tx.optional(READ, args![id]).await?;
-    row.map(|row| Ok((row.int(0)?, row.opt_blob(1)?))).transpose()
+    row.map(|row| Ok((row.int(0)?, row.opt_blob(1)?.map(unpack)))).transpose()
 }

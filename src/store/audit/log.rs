@@ -1,6 +1,7 @@
 //! Reading the log as it is stored, with all that could be wrong with it: for the verifier and for exports.
 
 use crate::args;
+use crate::audit::packed::unpack;
 use crate::audit::tree::{Node, NodeId};
 use crate::clock::Micros;
 use crate::store::audit::sequence::Published;
@@ -106,7 +107,7 @@ pub async fn stored(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Stored>, St
 fn read_stored(row: &Row) -> Result<Stored, StoreError> {
     let event = match row.opt_text(5)? {
         Some(id) => {
-            Some(StoredEvent { id, recorded_us: row.int(6)?, salt: row.blob(7)?, body: row.blob(8)? })
+            Some(StoredEvent { id, recorded_us: row.int(6)?, salt: row.blob(7)?, body: unpack(row.blob(8)?) })
         }
         None => None,
     };

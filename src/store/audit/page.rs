@@ -4,6 +4,7 @@
 //! costs is bounded by its limit, however long the log is.
 
 use crate::args;
+use crate::audit::packed::{self, unpack};
 use crate::clock::Micros;
 use crate::store::db::{Arg, Row, Tx, statements};
 use crate::store::{StoreError, rows};
@@ -171,7 +172,7 @@ pub async fn listed(tx: &mut Tx, places: &[i64]) -> Result<Vec<Listed>, StoreErr
         );
         let args = some.iter().map(|seq| Arg::from(*seq)).collect();
         for row in &tx.all(AssertSqlSafe(text), args).await? {
-            found.push(Listed { seq: row.int(0)?, id: row.text(1)?, body: row.opt_blob(2)? });
+            found.push(Listed { seq: row.int(0)?, id: row.text(1)?, body: row.opt_blob(2)?.map(unpack) });
         }
         rest = others;
     }
@@ -199,18 +200,26 @@ pub async fn measures(tx: &mut Tx, places: &[i64]) -> Result<Vec<Measure>, Store
         let (some, others) = rest.split_at(rows::listed(rest.len()));
         let each: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
         let text = format!(
-            "SELECT l.seq, l.id, l.recorded_us, CAST(length(e.body) AS BIGINT) FROM audit_leaf l \
-             LEFT JOIN audit_event e ON e.eid = l.eid WHERE l.seq IN ({}) ORDER BY l.seq",
+            "SELECT l.seq, l.id, l.recorded_us, CAST(length(e.body) AS BIGINT), \
+             substr(e.body, 1, {}) FROM audit_leaf l LEFT JOIN audit_event e ON e.eid = l.eid WHERE l.seq IN ({}) ORDER BY l.seq",
+            packed::HEAD,
             each.join(", ")
         );
         let args = some.iter().map(|seq| Arg::from(*seq)).collect();
         for row in &tx.all(AssertSqlSafe(text), args).await? {
             let (id, recorded_us) = (row.text(1)?, row.int(2)?);
-            found.push(Measure { seq: row.int(0)?, id, recorded_us, body: row.opt_int(3)? });
+            let measured = row.opt_int(3)?.zip(row.opt_blob(4)?);
+            let body = measured.map(|(stored, head)| length(&head, stored));
+            found.push(Measure { seq: row.int(0)?, id, recorded_us, body });
         }
         rest = others;
     }
     Ok(found)
+}
+
+fn length(head: &[u8], stored: i64) -> i64 {
+    let length = packed::length(head, usize::try_from(stored).unwrap_or_default());
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// The place of the event with this id.

@@ -1,6 +1,7 @@
 //! Removing the contents of old events; their leaves stay.
 
 use crate::args;
+use crate::audit::packed::unpack;
 use crate::audit::purge::is_purge;
 use crate::audit::terms::Terms;
 use crate::clock::Micros;
@@ -115,7 +116,7 @@ pub async fn remove(tx: &mut Tx, open: &Open, limit: i64) -> Result<usize, Store
 
 /// An event's rows in the index; none for what is never removed.
 fn found_by(row: &Row) -> Result<Option<Vec<Vec<Arg>>>, StoreError> {
-    let (seq, recorded_us, body) = (row.int(1)?, row.int(2)?, row.blob(3)?);
+    let (seq, recorded_us, body) = (row.int(1)?, row.int(2)?, unpack(row.blob(3)?));
     if std::str::from_utf8(&body).is_ok_and(is_purge) {
         return Ok(None);
     }

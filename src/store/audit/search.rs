@@ -3,6 +3,7 @@
 //! The index gives candidates in the order of time; whether one really matches is judged on the event itself.
 
 use crate::args;
+use crate::audit::packed::unpack;
 use crate::clock::Micros;
 use crate::store::StoreError;
 use crate::store::db::{Arg, Row, Tx};
@@ -50,7 +51,8 @@ pub async fn candidates(
 }
 
 fn read(row: &Row) -> Result<Candidate, StoreError> {
-    Ok(Candidate { seq: row.int(0)?, recorded_us: row.int(1)?, id: row.text(2)?, body: row.opt_blob(3)? })
+    let body = row.opt_blob(3)?.map(unpack);
+    Ok(Candidate { seq: row.int(0)?, recorded_us: row.int(1)?, id: row.text(2)?, body })
 }
 
 fn statement(wanted: &Wanted, after: Option<(Micros, i64)>, limit: usize) -> (String, Vec<Arg>) {

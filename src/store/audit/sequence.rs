@@ -1,16 +1,19 @@
 //! Giving recorded events their place: leaves, nodes, the index, checkpoints.
 
 use crate::args;
-use crate::audit::leaf::{Leaf, Salt};
-use crate::audit::terms::Terms;
+use crate::audit::leaf::{Judged, Leaf};
+use crate::audit::packed::unpack;
 use crate::audit::tree::{Hash, Node};
 use crate::clock::Micros;
-use crate::store::db::{Row, Tx, statements};
+use crate::store::db::{Arg, Row, Tx, statements};
 use crate::store::{StoreError, rows};
+use sqlx::AssertSqlSafe;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 statements! {
     // The first are picked before the join: PostgreSQL would join and sort all that wait.
-    PENDING = "SELECT e.eid, e.id, e.recorded_us, e.salt, e.body \
+    PENDING = "SELECT e.eid, e.id, e.recorded_us \
         FROM (SELECT eid FROM audit_pending ORDER BY eid LIMIT $1) p \
         JOIN audit_event e ON e.eid = p.eid ORDER BY p.eid";
     TAKE = "UPDATE audit_sequencer SET holder = $1, until_us = $2, \
@@ -31,10 +34,6 @@ pub struct Pending {
     pub id: String,
     /// When it was recorded.
     pub recorded_us: Micros,
-    /// Its salt.
-    pub salt: Salt,
-    /// Canonical JSON.
-    pub body: Vec<u8>,
 }
 
 /// An event with its place.
@@ -46,8 +45,8 @@ pub struct Placed {
     pub leaf: Leaf,
     /// The leaf's hash.
     pub hash: Hash,
-    /// What it is found by.
-    pub terms: Terms,
+    /// What it says.
+    pub judged: Arc<Judged>,
 }
 
 /// The sequencer's place in the log, for as long as the lease is ours.
@@ -81,14 +80,25 @@ pub async fn pending(tx: &mut Tx, limit: i64) -> Result<Vec<Pending>, StoreError
 }
 
 fn read_pending(row: &Row) -> Result<Pending, StoreError> {
-    let salt = row.blob(3)?;
-    Ok(Pending {
-        eid: row.int(0)?,
-        id: row.text(1)?,
-        recorded_us: row.int(2)?,
-        salt: salt.try_into().map_err(|_| StoreError::Other("a salt is not 32 bytes long".to_owned()))?,
-        body: row.blob(4)?,
-    })
+    Ok(Pending { eid: row.int(0)?, id: row.text(1)?, recorded_us: row.int(2)? })
+}
+
+/// What these events say, by their keys.
+pub async fn judged(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Judged>, StoreError> {
+    let mut found = HashMap::with_capacity(keys.len());
+    let mut rest = keys;
+    while !rest.is_empty() {
+        let (some, others) = rest.split_at(rows::listed(rest.len()));
+        let each: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
+        let text = format!("SELECT eid, salt, body FROM audit_event WHERE eid IN ({})", each.join(", "));
+        for row in &tx.all(AssertSqlSafe(text), some.iter().map(|key| Arg::from(*key)).collect()).await? {
+            let salt = row.blob(1)?.try_into();
+            let salt = salt.map_err(|_| StoreError::Other("a salt is not 32 bytes long".to_owned()))?;
+            found.insert(row.int(0)?, Judged::of(&salt, &unpack(row.blob(2)?)));
+        }
+        rest = others;
+    }
+    Ok(found)
 }
 
 /// Takes or renews the lease until `until`; none while it is another process's.
@@ -148,7 +158,8 @@ pub async fn place(
 
 /// Writes what events are found by.
 async fn index(tx: &mut Tx, placed: &[Placed]) -> Result<(), StoreError> {
-    let facts = placed.iter().map(|Placed { leaf, terms, .. }| {
+    let facts = placed.iter().map(|Placed { leaf, judged, .. }| {
+        let terms = &judged.terms;
         let (kind, action) = (terms.kind.as_str(), terms.action.as_str());
         args![number(leaf.seq), leaf.recorded, kind, action, terms.outcome]
     });
@@ -156,8 +167,8 @@ async fn index(tx: &mut Tx, placed: &[Placed]) -> Result<(), StoreError> {
     rows::insert(tx, head, facts.collect()).await?;
     let mut terms: Vec<(&str, Micros, i64)> = placed
         .iter()
-        .flat_map(|Placed { leaf, terms, .. }| {
-            terms.words.iter().map(|word| (word.as_str(), leaf.recorded, number(leaf.seq)))
+        .flat_map(|Placed { leaf, judged, .. }| {
+            judged.terms.words.iter().map(|word| (word.as_str(), leaf.recorded, number(leaf.seq)))
         })
         .collect();
     // In the order of the key, what is next to each other is written at once.

@@ -6,6 +6,7 @@ use crate::support::clinic::seed;
 use crate::support::{Database, Engine, ServerProcess, TestApp, both_engines, slotwright};
 use slotwright::audit::checkpoint::Checkpoint;
 use slotwright::audit::leaf::content_hash;
+use slotwright::audit::packed;
 use slotwright::audit::tree::Frontier;
 use slotwright::store::audit::event;
 use std::path::PathBuf;
@@ -118,6 +119,13 @@ impl Log {
         self.database().texts(&format!("SELECT id FROM audit_leaf WHERE seq = {seq}")).await.remove(0)
     }
 
+    /// The JSON of the event at a place.
+    async fn content(&self, seq: i64) -> String {
+        let mut tx = self.app.library().store.reader().await.unwrap();
+        let entry = event::entries(&mut tx, seq, 1).await.unwrap().pop().unwrap();
+        String::from_utf8(entry.event.unwrap().1).unwrap()
+    }
+
     /// Bytes as a literal.
     fn bytes(&self, bytes: &[u8]) -> String {
         let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
@@ -143,15 +151,14 @@ both_engines! {
         let (one, two, size) = (log.early + 4, log.early + 7, log.size);
         let id = log.id(one).await;
         let eid = |seq: i64| format!("(SELECT eid FROM audit_leaf WHERE seq = {seq})");
-        let edited = match log.database().engine {
-            Engine::Sqlite => "CAST(replace(CAST(body AS TEXT), '\"action\":\"R\"', '\"action\":\"C\"') AS BLOB)",
-            Engine::Postgres => "convert_to(replace(convert_from(body, 'UTF8'), '\"action\":\"R\"', '\"action\":\"C\"'), 'UTF8')",
-        };
-        // An event's content, an event, a leaf.
-        log.is_found(
-            &[format!("UPDATE audit_event SET body = {edited} WHERE eid = {}", eid(one))],
-            &[format!("event {one} ({id}): its content is not what was logged (edited)")],
-        ).await;
+        // An event's content (packed, as it is, or nothing that was packed), an event, a leaf.
+        let json = log.content(one).await.replacen("\"action\":\"R\"", "\"action\":\"C\"", 1);
+        for edited in [packed::pack(json.as_bytes()), json.into_bytes(), vec![1, 9, 0, 0, 0, 255, 255]] {
+            log.is_found(
+                &[format!("UPDATE audit_event SET body = {} WHERE eid = {}", log.bytes(&edited), eid(one))],
+                &[format!("event {one} ({id}): its content is not what was logged (edited)")],
+            ).await;
+        }
         log.is_found(
             &[format!("UPDATE audit_event SET recorded_us = recorded_us + 1 WHERE eid = {}", eid(one))],
             &[format!("event {one} ({id}): its row names another event or time (edited)")],

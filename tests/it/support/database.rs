@@ -1,6 +1,7 @@
 //! A fresh database of either engine, and plain SQL on it for tests that look behind the server's back.
 
 use super::pg::Cluster;
+use slotwright::audit::packed::unpack;
 use slotwright::config::Config;
 use slotwright::store::Store;
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -111,6 +112,21 @@ impl Database {
             }
         };
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The events on the record as JSON, in the order in which they were recorded, also without a server.
+    pub async fn recorded(&self) -> Vec<String> {
+        let hex = match self.engine {
+            Engine::Sqlite => "hex(body)",
+            Engine::Postgres => "encode(body, 'hex')",
+        };
+        let bodies = self.texts(&format!("SELECT {hex} FROM audit_event ORDER BY eid")).await;
+        let byte = |pair: &[u8]| {
+            let pair = std::str::from_utf8(pair).expect("digits");
+            u8::from_str_radix(pair, 16).expect("hexadecimal")
+        };
+        let json = |hex: &String| unpack(hex.as_bytes().chunks(2).map(byte).collect());
+        bodies.iter().map(|hex| String::from_utf8(json(hex)).expect("JSON")).collect()
     }
 
     /// How SQLite goes about a statement, line by line.
