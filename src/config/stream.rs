@@ -172,7 +172,7 @@ fn kafka(kafka: &Kafka, found: &mut Vec<String>) {
                 ),
             ),
             Some(host) if kafka.tls && host.starts_with('[') => {
-                wrong("brokers", &format!("{broker} has no name that a certificate could be compared with"))
+                wrong("brokers", &format!("{broker} has no name that a certificate could be compared with"));
             }
             Some(_) => {}
         }

@@ -152,3 +152,40 @@ fn issuers_are_read_from_a_file_and_their_mistakes_are_named() {
     let found = problems("[[auth.issuers]]\nissuer = \"https://sso.example\"\n", &[]);
     assert!(found[0].contains("auth.issuers[0]"), "{found:?}");
 }
+
+#[test]
+fn kafka_is_reached_encrypted_or_on_this_machine_and_its_mistakes_are_named() {
+    let kafka = |text: &str| load(&format!("[stream.kafka]\n{text}\n"), &[]);
+    assert!(load("", &[]).unwrap().stream.kafka.brokers.is_empty());
+    for good in [
+        "brokers = [\"kafka-1.example:9093\", \"kafka-2.example:9093\"]",
+        "brokers = [\"127.0.0.1:9092\", \"localhost:9092\", \"[::1]:9092\"]\ntls = false",
+        "sasl = \"SCRAM-SHA-512\"\nusername = \"u\"\npassword = \"hunter2\"",
+        "certificate = \"c\"\nkey = \"k\"",
+    ] {
+        let config = kafka(good).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+    for (bad, setting) in [
+        ("brokers = [\"kafka.example\"]", "brokers"),
+        ("brokers = [\"kafka.example:0\"]", "brokers"),
+        ("brokers = [\"https://kafka.example:9093\"]", "brokers"),
+        ("brokers = [\"[::1]:9093\"]", "brokers"),
+        ("brokers = [\"kafka.example:9092\"]\ntls = false", "tls"),
+        ("tls = false\nroots = \"r\"", "tls"),
+        ("topic = \"\"", "topic"),
+        ("topic = \"a b\"", "topic"),
+        ("topic = \"..\"", "topic"),
+        ("certificate = \"c\"", "certificate"),
+        ("sasl = \"GSSAPI\"", "sasl"),
+        ("sasl = \"PLAIN\"\nusername = \"u\"", "sasl"),
+        ("password = \"hunter2\"", "sasl"),
+    ] {
+        let found = kafka(bad).unwrap_err().problems;
+        let named = format!("stream.kafka.{setting}: ");
+        assert!(found.len() == 1 && found[0].starts_with(&named), "{bad}: {found:?}");
+        assert!(!found[0].contains("hunter2"), "{found:?}");
+    }
+    let env = [("SLOTWRIGHT_STREAM__KAFKA__BROKERS", "a.example:1, b.example:2")];
+    assert_eq!(load("", &env).unwrap().stream.kafka.brokers, ["a.example:1", "b.example:2"]);
+}

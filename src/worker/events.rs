@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::app::events::stream::{Stream, Target};
 use crate::app::events::{Sequencer, forget_old};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How often it is looked for events of other processes; those of this one are told at once.
 const EVERY: Duration = Duration::from_millis(100);
@@ -27,10 +28,22 @@ pub(super) async fn run(app: App) {
     }
 }
 
-/// Sends on to every stream of the settings until the task is dropped, each by itself.
+/// Sends on to every stream of the settings until the task is dropped.
 pub(super) async fn streams(app: App) {
     let targets = Target::of(&app.config.stream);
-    futures_util::future::join_all(targets.into_iter().map(|target| stream(app.clone(), target))).await;
+    futures_util::future::join_all(targets.into_iter().map(|target| keep_up(app.clone(), target))).await;
+}
+
+/// Each stream is a task of its own, so that neither its client's work nor its client's mistakes are in the way of
+/// anything else. It ends with the set that it is in.
+async fn keep_up(app: App, target: Target) {
+    let mut task = JoinSet::new();
+    task.spawn(stream(app.clone(), target));
+    while let Some(Err(_)) = task.join_next().await {
+        tracing::error!(to = target.name(), "sending events on to the stream broke off; beginning anew");
+        tokio::time::sleep(LONGEST_PAUSE).await;
+        task.spawn(stream(app.clone(), target));
+    }
 }
 
 async fn stream(app: App, target: Target) {

@@ -2,6 +2,7 @@
 
 mod doors;
 mod handed_out;
+mod kafka;
 mod numbers;
 mod retention;
 mod stream;

@@ -35,14 +35,20 @@ both_engines! {
 
     async fn what_a_stream_has_not_got_yet_stays(engine: Engine) {
         let clock = Clock::fixed(1_900_000_000_000_000);
-        let settings = [("SLOTWRIGHT_STREAM__NATS__URL", "nats://127.0.0.1:1")];
+        let settings = [
+            ("SLOTWRIGHT_STREAM__NATS__URL", "nats://127.0.0.1:1"),
+            ("SLOTWRIGHT_STREAM__KAFKA__BROKERS", "kafka.example:9093"),
+        ];
         let app = TestApp::start_with(Database::create(engine).await, clock, &settings).await;
         clinic::seed(&app).await;
         let all = app.events().await.len();
         app.advance(40 * DAY);
         assert!(!forget_old(app.library()).await.expect("done"));
         assert_eq!(app.events().await.len(), all);
-        app.database().execute("INSERT INTO event_stream (name, seq) VALUES ('nats', 1)").await;
+        app.database().execute("INSERT INTO event_stream (name, seq) VALUES ('nats', 2)").await;
+        assert!(!forget_old(app.library()).await.expect("done"));
+        assert_eq!(app.events().await.len(), all, "the other stream has got none");
+        app.database().execute("INSERT INTO event_stream (name, seq) VALUES ('kafka', 1)").await;
         assert!(!forget_old(app.library()).await.expect("done"));
         assert_eq!(app.events().await.len(), all - 1);
     }

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A NATS server with JetStream in a directory; killed when dropped.
-struct Nats {
+pub(super) struct Nats {
     child: Child,
     port: u16,
 }
 
 impl Nats {
-    async fn start(dir: &Path, port: u16) -> Self {
+    pub(super) async fn start(dir: &Path, port: u16) -> Self {
         let child = Command::new("nats-server")
             .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
             .arg(dir)
@@ -34,7 +34,7 @@ impl Nats {
         nats
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
@@ -71,7 +71,7 @@ async fn streaming(engine: Engine, url: &str) -> TestApp {
     TestApp::start_with(Database::create(engine).await, Clock::system(), &settings).await
 }
 
-async fn book(app: &TestApp, from: usize, until: usize) {
+pub(super) async fn book(app: &TestApp, from: usize, until: usize) {
     for number in from..until {
         let (start, end) = (clinic::at("09:00"), clinic::at("09:30"));
         let visit = clinic::unslotted("booked", &start, &end, "pat-1", &[]);

@@ -25,7 +25,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection that broke is looked for again at once: brokers end those that were idle for long.
-const AT_ONCE: Duration = Duration::from_secs(2);
+const AT_ONCE: Duration = Duration::from_millis(500);
+/// What the client says when signing in failed.
+const REFUSED: &str = "Sasl handshake failed";
 
 /// The brokers, and what of the log they have already beyond what is written down.
 pub(super) struct Kafka {
@@ -63,10 +65,8 @@ impl Kafka {
             settings.certificate.as_deref().zip(settings.key.as_deref()).map(|(certificate, key)| {
                 (named("stream.kafka.certificate", certificate), named("stream.kafka.key", key))
             });
-        let encryption = match settings.tls {
-            true => Some(Arc::new(encryption::client(roots, identity)?)),
-            false => None,
-        };
+        let encryption =
+            if settings.tls { Some(Arc::new(encryption::client(roots, identity)?)) } else { None };
         Ok(Self { settings: settings.clone(), encryption, connection: None, ahead: BTreeSet::new() })
     }
 
@@ -118,6 +118,7 @@ impl Kafka {
         }
         if outcome.is_ok() {
             self.connection = Some(connection);
+            self.ahead.clear();
         }
         outcome
     }
@@ -140,7 +141,7 @@ impl Kafka {
                 Sasl::ScramSha512 => SaslConfig::ScramSha512(credentials),
             });
         }
-        let client = builder.build().await.map_err(|error| told(&error))?;
+        let client = builder.build().await.map_err(|error| self.refused(&told(&error)))?;
         let topics = client.list_topics().await.map_err(|error| told(&error))?;
         let Some(topic) = topics.into_iter().find(|topic| topic.name == settings.topic) else {
             return Err(format!(
@@ -150,6 +151,18 @@ impl Kafka {
         };
         let partitions = topic.partitions.into_iter().collect();
         Ok(Connection { client, partitions, leaders: BTreeMap::new() })
+    }
+
+    /// Why there is no connection. The client says in its text alone that signing in was refused.
+    fn refused(&self, reason: &str) -> String {
+        match self.settings.sasl {
+            Some(sasl) if reason.contains(REFUSED) => format!(
+                "the Kafka brokers do not let {} sign in by {}: {reason}",
+                self.settings.username,
+                sasl.name()
+            ),
+            _ => reason.to_owned(),
+        }
     }
 }
 
