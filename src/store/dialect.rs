@@ -50,6 +50,14 @@ pub(super) fn lock_slots(tx: &Tx) -> &'static str {
     }
 }
 
+/// The end of a SELECT that takes rows for an update and passes over those that somebody else has in hand.
+pub(super) fn take_free(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "",
+        Engine::Postgres => " FOR UPDATE SKIP LOCKED",
+    }
+}
+
 /// PostgreSQL: how version 1 and its history are stored at once. Parameters: type, id, time, body, method.
 pub(super) fn insert_version(tx: &Tx) -> Option<&'static str> {
     (tx.engine() == Engine::Postgres).then_some(INSERT_VERSION)

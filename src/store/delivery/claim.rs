@@ -7,7 +7,7 @@
 use crate::args;
 use crate::clock::Micros;
 use crate::store::db::statements;
-use crate::store::dialect::texts_of;
+use crate::store::dialect::{take_free, texts_of};
 use crate::store::{Row, StoreError, Tx};
 use sqlx::AssertSqlSafe;
 
@@ -139,7 +139,8 @@ pub async fn due(tx: &mut Tx, wanted: &Wanted) -> Result<Vec<(String, String, bo
     rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.text(2)? == "requested"))).collect()
 }
 
-/// Takes those of `ids` that are still due and that nobody else has taken, until `lease`.
+/// Takes those of `ids` that are still due and that nobody else has taken, until `lease`. A row that somebody is
+/// writing just now is left for the next time: who waits for one while holding others stands in the way of all.
 pub async fn claim(
     tx: &mut Tx,
     ids: &[String],
@@ -151,9 +152,10 @@ pub async fn claim(
         "UPDATE subscription SET holder = $2, fence = fence + 1, until_us = $3, \
          seen = CASE WHEN batch > done THEN seen ELSE count END, \
          batch = CASE WHEN batch > done THEN batch WHEN count < done + most THEN count ELSE done + most END \
-         WHERE {due} AND id IN ({ids}) RETURNING {taken}",
+         WHERE id IN (SELECT id FROM subscription WHERE {due} AND id IN ({ids}){free}) RETURNING {taken}",
         due = due!(),
         ids = texts_of(tx.engine(), "$4", ""),
+        free = take_free(tx.engine()),
         taken = taken!(),
     );
     let rows = tx.all(AssertSqlSafe(text), args![now, holder, lease, list(ids)?]).await?;

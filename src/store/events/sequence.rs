@@ -4,7 +4,10 @@ use super::{Event, event_columns};
 use crate::args;
 use crate::clock::Micros;
 use crate::store::db::{Tx, statements};
+use crate::store::dialect::texts_of;
 use crate::store::{StoreError, rows};
+use sqlx::AssertSqlSafe;
+use std::collections::{BTreeMap, HashMap};
 
 statements! {
     // The first are picked before the join: PostgreSQL would join and sort all that wait.
@@ -16,9 +19,6 @@ statements! {
     ADVANCE = "UPDATE event_sequencer SET seq = $1 WHERE one = 1 AND fence = $2 AND seq = $3";
     SEQ = "SELECT seq FROM event_sequencer";
     HEADS = "SELECT id, generation FROM subscription WHERE status <> 'off' ORDER BY id";
-    COUNT = "UPDATE subscription SET count = count + $1, \
-        due_us = CASE WHEN channel = 'rest-hook' AND status = 'active' THEN COALESCE(due_us, $2) ELSE due_us END \
-        WHERE id = $3 AND generation = $4 AND status <> 'off' RETURNING count";
 }
 
 /// An event that waits for its number.
@@ -90,14 +90,14 @@ pub async fn place(
     }
     let numbers = batch.iter().zip(lease.seq + 1..).map(|(eid, seq)| args![seq, *eid]);
     rows::insert(tx, "INSERT INTO event_number (seq, eid)", numbers.collect()).await?;
+    let counts = counted(tx, shares, now).await?;
     let mut handed_out = Vec::new();
     for share in shares {
-        let many = i64::try_from(share.places.len()).unwrap_or(i64::MAX);
-        let args = args![many, now, share.subscription.as_str(), share.generation];
-        let Some(row) = tx.optional(COUNT, args).await? else {
+        let count = counts.get(&(share.subscription.clone(), share.generation));
+        let Some(count) = count else {
             return Err(StoreError::Contended(format!("Subscription/{} changed", share.subscription)));
         };
-        let first = row.int(0)? - many + 1;
+        let first = count - i64::try_from(share.places.len()).unwrap_or(i64::MAX) + 1;
         handed_out.extend(share.places.iter().zip(first..).map(|(place, number)| {
             let seq = lease.seq + 1 + i64::try_from(*place).unwrap_or(i64::MAX);
             args![share.subscription.as_str(), number, seq]
@@ -111,6 +111,34 @@ pub async fn place(
     } else {
         Err(StoreError::Contended("another process took over the event log".to_owned()))
     }
+}
+
+/// Counts the events of each share; the last number of each subscription, by its id and generation. Those that get as
+/// many go together: deliveries wait for these rows until the batch is committed.
+async fn counted(
+    tx: &mut Tx,
+    shares: &[Share],
+    now: Micros,
+) -> Result<HashMap<(String, i64), i64>, StoreError> {
+    let mut by_size: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for share in shares {
+        by_size.entry(share.places.len()).or_default().push(&share.subscription);
+    }
+    let text = format!(
+        "UPDATE subscription SET count = count + $1, \
+         due_us = CASE WHEN channel = 'rest-hook' AND status = 'active' THEN COALESCE(due_us, $2) ELSE due_us END \
+         WHERE status <> 'off' AND id IN ({ids}) RETURNING id, generation, count",
+        ids = texts_of(tx.engine(), "$3", ""),
+    );
+    let mut counts = HashMap::new();
+    for (size, ids) in by_size {
+        let many = i64::try_from(size).unwrap_or(i64::MAX);
+        let ids = serde_json::to_string(&ids).map_err(|error| StoreError::Other(error.to_string()))?;
+        for row in tx.all(AssertSqlSafe(text.clone()), args![many, now, ids]).await? {
+            counts.insert((row.text(0)?, row.int(1)?), row.int(2)?);
+        }
+    }
+    Ok(counts)
 }
 
 /// The last number that was given.

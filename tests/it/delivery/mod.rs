@@ -2,7 +2,9 @@
 
 mod access;
 mod chaos;
+mod flaky;
 mod manage;
+mod random;
 mod receiver;
 mod sending;
 mod trouble;

@@ -1,8 +1,12 @@
 //! Events reach the subscriptions that they are for: by topic, filter and criteria, and by what the owner may see.
 
-use crate::support::{Client, FixedApp, TestApp, both_engines, clinic};
+use crate::support::{Client, Engine, FixedApp, TestApp, block_on, both_engines, clinic};
 use serde_json::{Value, json};
-use slotwright::store::events::of_subscription;
+use slotwright::clock::Clock;
+use slotwright::store::events::{NewEvent, of_subscription, record};
+use slotwright::store::{Intent, StoreError};
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
 
@@ -148,4 +152,50 @@ both_engines! {
         book(&app, "c", "pat-3", "Practitioner/dr-a").await;
         assert_eq!(got(&app, &id).await, ["1 Appointment/a"]);
     }
+}
+
+#[test]
+fn of_two_transactions_that_overlap_the_one_that_began_first_may_commit_last() {
+    block_on(async {
+        let app = TestApp::start(Engine::Postgres).await;
+        clinic::seed(&app).await;
+        book(&app, "b", "pat-1", "Practitioner/dr-a").await;
+        let id = subscribe(&app, "appointment-booked", &[]).await;
+        app.number_events().await;
+        let rid = app.database().number("SELECT rid FROM event WHERE id = 'b'").await;
+        // The first records something and has its key, and does not commit yet.
+        let (recorded, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (told, waits) = (Arc::clone(&recorded), Arc::clone(&go_on));
+        let at_us = Clock::system().now();
+        let store = app.library().store.clone();
+        let first = tokio::spawn(async move {
+            let written = store.write(Intent::Upsert, move |tx| {
+                let (told, waits) = (Arc::clone(&told), Arc::clone(&waits));
+                Box::pin(async move {
+                    let (rtype, id, topics) = ("Appointment", "b".to_owned(), vec!["appointment-booked"]);
+                    let event = NewEvent { rtype, rid, id, vid: 1, before_vid: None, topics, at_us };
+                    record(tx, &[event]).await?;
+                    told.notify_one();
+                    waits.notified().await;
+                    Ok::<_, StoreError>(())
+                })
+            });
+            written.await
+        });
+        recorded.notified().await;
+        // The second begins later, and is numbered and handed out meanwhile.
+        book(&app, "c", "pat-1", "Practitioner/dr-a").await;
+        assert_eq!(got(&app, &id).await, ["1 Appointment/c"]);
+        go_on.notify_one();
+        first.await.expect("a task").expect("a commit");
+        assert_eq!(got(&app, &id).await, ["1 Appointment/c", "2 Appointment/b"], "nothing is passed over");
+        book(&app, "d", "pat-1", "Practitioner/dr-a").await;
+        assert_eq!(got(&app, &id).await, ["1 Appointment/c", "2 Appointment/b", "3 Appointment/d"]);
+        let keys = "SELECT CAST(n.eid AS TEXT) FROM event_number n JOIN event e ON e.eid = n.eid \
+            WHERE e.topics LIKE '%-booked %' ORDER BY n.seq";
+        let keys: Vec<i64> =
+            app.database().texts(keys).await.iter().map(|key| key.parse().expect("a key")).collect();
+        let [_, second, first, third] = keys[..] else { panic!("{keys:?}") };
+        assert!(first < second && second < third, "they did not overlap: {keys:?}");
+    });
 }
