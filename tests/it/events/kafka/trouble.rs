@@ -5,26 +5,47 @@ use super::{assert_nothing_lost, settings, topic};
 use crate::events::stream::Nats;
 use crate::support::pg::{free_port, wait_until};
 use crate::support::{Client, Database, Engine, ServerProcess, both_engines, clinic};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Longer than the longest lease and the longest pause together.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// Books until the server does not answer or the task is stopped.
-fn booking(client: Client, prefix: &'static str) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        for number in 0.. {
-            let (start, end) = (clinic::at("09:00"), clinic::at("09:30"));
-            let visit = clinic::unslotted("booked", &start, &end, "pat-1", &[]);
-            let visit = clinic::with_id(visit, &format!("{prefix}-{number}"));
-            let path = format!("Appointment/{prefix}-{number}");
-            if client.request(reqwest::Method::PUT, &path).json(&visit).try_send().await.is_err() {
-                return;
+/// Somebody who books.
+struct Booking {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<()>,
+}
+
+impl Booking {
+    /// Books until the server does not answer, or it is enough.
+    fn start(client: Client, prefix: &'static str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let enough = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            let mut number = 0;
+            while !enough.load(Ordering::SeqCst) {
+                number += 1;
+                let (start, end) = (clinic::at("09:00"), clinic::at("09:30"));
+                let visit = clinic::unslotted("booked", &start, &end, "pat-1", &[]);
+                let visit = clinic::with_id(visit, &format!("{prefix}-{number}"));
+                let path = format!("Appointment/{prefix}-{number}");
+                if client.request(reqwest::Method::PUT, &path).json(&visit).try_send().await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(30)).await;
             }
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
-    })
+        });
+        Self { stop, task }
+    }
+
+    /// Lets the last booking be answered: one that is given up may still become an event later.
+    async fn stop(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.task.await.expect("somebody who books");
+    }
 }
 
 /// How far a stream is; 0: nothing arrived yet.
@@ -42,12 +63,11 @@ async fn last(database: &Database) -> i64 {
 /// Waits until the stream has all that was booked, and gives its number.
 async fn caught_up(database: &Database, name: &str) -> i64 {
     // What was answered has its number after a moment.
-    let numbered = async || database.texts("SELECT CAST(COUNT(*) AS TEXT) FROM event_pending").await == ["0"];
-    assert!(wait_until(LIMIT, numbered).await, "events wait for their numbers");
-    let last = last(database).await;
-    let done = async || sent(database, name).await == last;
+    let pending = "SELECT CAST(COUNT(*) AS TEXT) FROM event_pending";
+    let done =
+        async || database.texts(pending).await == ["0"] && sent(database, name).await == last(database).await;
     assert!(wait_until(LIMIT, done).await, "{name} stays behind");
-    last
+    last(database).await
 }
 
 both_engines! {
@@ -64,7 +84,7 @@ both_engines! {
         clinic::seed(&server.client()).await;
 
         // Down from the start.
-        let booked = booking(server.client(), "before");
+        let booked = Booking::start(server.client(), "before");
         let many = async || sent(&database, "nats").await > 60;
         assert!(wait_until(LIMIT, many).await, "NATS waits for Kafka");
         assert_eq!(sent(&database, "kafka").await, 0);
@@ -83,8 +103,7 @@ both_engines! {
         assert!(wait_until(LIMIT, going_on).await, "bookings wait for Kafka");
         broker.start().await;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        booked.abort();
-        let _ = booked.await;
+        booked.stop().await;
         let last = caught_up(&database, "kafka").await;
         assert_eq!(caught_up(&database, "nats").await, last);
         assert_nothing_lost(&broker.all(&topic).await, last);
@@ -101,7 +120,7 @@ both_engines! {
         let database = Database::create(engine).await;
         let first = ServerProcess::start_with(&database, &all).await;
         clinic::seed(&first.client()).await;
-        let booked = booking(first.client(), "first");
+        let booked = Booking::start(first.client(), "first");
         let begun = async || sent(&database, "kafka").await > 30;
         assert!(wait_until(LIMIT, begun).await, "nothing is sent");
         let fence = "SELECT CAST(fence AS TEXT) FROM event_stream WHERE name = 'kafka'";
@@ -116,16 +135,15 @@ both_engines! {
         assert!(wait_until(LIMIT, going_on).await);
         assert_eq!(database.texts(fence).await, ["1"], "two send at the same time");
         first.kill();
-        let _ = booked.await;
+        booked.stop().await;
         let second = match second {
             Some(second) => second,
             None => ServerProcess::start_with(&database, &all).await,
         };
-        let booked = booking(second.client(), "second");
+        let booked = Booking::start(second.client(), "second");
         let taken_over = async || database.texts(fence).await == ["2"];
         assert!(wait_until(LIMIT, taken_over).await, "nobody takes over");
-        booked.abort();
-        let _ = booked.await;
+        booked.stop().await;
         let last = caught_up(&database, "kafka").await;
         assert_nothing_lost(&broker.all(&topic).await, last);
         assert_eq!(sent(&database, "nats").await, 0);
