@@ -1,15 +1,12 @@
 //! Events: what they cost with few and with many subscriptions, and how soon the first notification leaves.
 
+use crate::hook::Hook;
 use crate::support::{Client, Database, Engine, TestApp, clinic};
 use serde_json::{Value, json};
 use slotwright::app::delivery::Courier;
 use slotwright::app::events::Sequencer;
 use slotwright::clock::Clock;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/";
 /// Subscriptions that an event is for.
@@ -55,12 +52,13 @@ pub async fn measure() {
     }
 }
 
-fn shown(time: Duration) -> String {
+/// Milliseconds.
+pub fn shown(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// A subscription to bookings, narrowed to a patient.
-fn subscription(patient: &str, channel: Value) -> Value {
+/// A subscription to bookings, narrowed to a patient, or to some (`a,Patient/b`).
+pub fn subscription(patient: &str, channel: Value) -> Value {
     let mut channel = channel;
     channel["payload"] = json!("application/fhir+json");
     channel["_payload"] = json!({ "extension": [{
@@ -72,9 +70,9 @@ fn subscription(patient: &str, channel: Value) -> Value {
         "channel": channel })
 }
 
-/// An appointment of `pat-1` with nobody else, so that any number of them fits.
-fn visit() -> Value {
-    clinic::unslotted("booked", &clinic::at("09:00"), &clinic::at("09:30"), "pat-1", &[])
+/// An appointment of a patient with nobody else, so that any number of them fits.
+pub fn visit(patient: &str) -> Value {
+    clinic::unslotted("booked", &clinic::at("09:00"), &clinic::at("09:30"), patient, &[])
 }
 
 /// What it costs to number an event and to hand it out, with so many subscriptions of which ten match.
@@ -93,10 +91,10 @@ async fn handing_out(engine: Engine, subscriptions: usize) -> Duration {
         let _ = app.post("", &bundle).await.is(200);
     }
     // The first that is handed out finds out what is subscribed to.
-    let _ = app.post("Appointment", &visit()).await.is(201);
+    let _ = app.post("Appointment", &visit("pat-1")).await.is(201);
     app.number_events().await;
     for _ in 0..EVENTS {
-        let _ = app.post("Appointment", &visit()).await.is(201);
+        let _ = app.post("Appointment", &visit("pat-1")).await.is(201);
     }
     let begun = Clock::system().instant();
     app.number_events().await;
@@ -106,15 +104,9 @@ async fn handing_out(engine: Engine, subscriptions: usize) -> Duration {
     took
 }
 
-/// When notifications of appointments came in.
-type Received = Arc<Mutex<HashMap<String, Instant>>>;
-
 /// Median and 99th percentile from the answer to a booking until its notification came in.
 async fn first_attempts(engine: Engine) -> (Duration, Duration) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let endpoint = format!("http://{}/hook", listener.local_addr().expect("its address"));
-    let received = Received::default();
-    let receiving = tokio::spawn(receive(listener, Arc::clone(&received)));
+    let hook = Hook::start().await;
     let settings = [("SLOTWRIGHT_SUBSCRIPTIONS__ALLOW", "127.0.0.1")];
     let app = TestApp::start_with(Database::create(engine).await, Clock::system(), &settings).await;
     clinic::seed(&app).await;
@@ -128,8 +120,8 @@ async fn first_attempts(engine: Engine) -> (Duration, Duration) {
             news.changed().await;
         }
     });
-    let hook = json!({ "type": "rest-hook", "endpoint": endpoint });
-    let id = app.post("Subscription", &subscription("pat-1", hook)).await.is(201).id().to_owned();
+    let channel = json!({ "type": "rest-hook", "endpoint": hook.url() });
+    let id = app.post("Subscription", &subscription("pat-1", channel)).await.is(201).id().to_owned();
     while app.get(&format!("Subscription/{id}")).await.text("/status") != "active" {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -143,60 +135,24 @@ async fn first_attempts(engine: Engine) -> (Duration, Duration) {
     for one in booking {
         answered.push(one.await.expect("a booking"));
     }
-    while received.lock().expect("received").len() < BOOKINGS {
+    while hook.count() < BOOKINGS {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for task in [delivering, numbering, receiving] {
+    for task in [delivering, numbering] {
         task.abort();
     }
-    let received = received.lock().expect("received");
-    let mut times: Vec<Duration> =
-        answered.iter().map(|(id, at)| received[id].saturating_duration_since(*at)).collect();
-    times.sort_unstable();
-    (times[times.len() / 2], times[times.len() * 99 / 100])
+    percentiles(hook.times(&answered))
 }
 
 /// Books, and says when it was answered.
-async fn book(client: Client) -> (String, Instant) {
-    let id = client.post("Appointment", &visit()).await.is(201).id().to_owned();
+pub async fn book(client: Client) -> (String, Instant) {
+    let id = client.post("Appointment", &visit("pat-1")).await.is(201).id().to_owned();
     (format!("Appointment/{id}"), Clock::system().instant())
 }
 
-/// Takes every notification, and notes which appointments it names.
-async fn receive(listener: TcpListener, received: Received) {
-    while let Ok((connection, _)) = listener.accept().await {
-        tokio::spawn(serve(connection, Arc::clone(&received)));
-    }
-}
-
-async fn serve(mut connection: TcpStream, received: Received) {
-    let mut pending = Vec::new();
-    let mut part = [0; 16 * 1024];
-    while let Ok(read) = connection.read(&mut part).await
-        && read > 0
-    {
-        pending.extend_from_slice(&part[..read]);
-        while let Some((length, body)) = request(&pending) {
-            let at = Clock::system().instant();
-            let bundle: Value = serde_json::from_slice(body).unwrap_or_default();
-            let entries = bundle["entry"].as_array().into_iter().flatten().skip(1);
-            for url in entries.filter_map(|entry| entry["fullUrl"].as_str()) {
-                let id = url.rsplit('/').next().unwrap_or_default();
-                received.lock().expect("received").entry(format!("Appointment/{id}")).or_insert(at);
-            }
-            pending.drain(..length);
-            if connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// A whole request with a body, its length and its body.
-fn request(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-    let length: usize = length.unwrap_or(0);
-    (bytes.len() >= head + length).then(|| (head + length, &bytes[head..head + length]))
+/// Median and 99th percentile.
+pub fn percentiles(mut times: Vec<Duration>) -> (Duration, Duration) {
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+    (at(50), at(99))
 }

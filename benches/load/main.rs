@@ -10,9 +10,11 @@ mod support;
 
 mod access;
 mod bare;
+mod catchup;
 mod cost;
 mod data;
 mod events;
+mod hook;
 mod log;
 mod paths;
 mod sandbox;
@@ -32,6 +34,11 @@ fn seconds_each() -> u64 {
 /// How many events the audit log is filled with.
 fn log_events() -> u64 {
     std::env::var("LOG_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
+}
+
+/// How many events a receiver missed that was down for a day.
+fn catchup_events() -> usize {
+    std::env::var("EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
 }
 
 fn main() {
@@ -55,6 +62,9 @@ fn main() {
         }
         if wanted("events") {
             events::measure().await;
+        }
+        if wanted("catchup") {
+            catchup::measure().await;
         }
         if wanted("log") {
             log::measure(log_events()).await;
