@@ -329,8 +329,16 @@ impl Form {
 
 /// Where a person goes after the sign-in: a page of ours, never somewhere else.
 pub(super) fn safe_return(wanted: &str) -> Option<&str> {
-    const PAGES: [&str; 7] =
-        ["/consent/", "/pick-patient/", "/apps", "/account", "/emergency", "/emergencies", "/console/audit"];
+    const PAGES: [&str; 8] = [
+        "/consent/",
+        "/pick-patient/",
+        "/apps",
+        "/account",
+        "/emergency",
+        "/emergencies",
+        "/console/audit",
+        "/console/deliveries",
+    ];
     let is_plain = wanted.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != b'#');
     let path = wanted.split('?').next().unwrap_or_default();
     let has_dots = path.split('/').any(|segment| matches!(segment, "." | ".."))
@@ -356,6 +364,7 @@ mod tests {
             "/pick-patient/x",
             "/emergency?patient=a%7Cb",
             "/console/audit/events/x?a=b",
+            "/console/deliveries/x?done=pause",
         ] {
             assert_eq!(safe_return(good), Some(good));
         }

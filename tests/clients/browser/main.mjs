@@ -1,5 +1,5 @@
 // Drives the pages in Chromium: sign-in, patient picker, consent, authorised apps, account; an emergency and its review;
-// the audit log's console with its proofs.
+// the audit log's console with its proofs; the console of deliveries.
 //
 //   node main.mjs ORIGIN BINARY DATABASE-URL
 //
@@ -184,6 +184,67 @@ async function readLog(page, patient, see) {
   await download.delete();
 }
 
+/** A subscription to an endpoint. */
+async function subscribe(endpoint) {
+  const level = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
+  const body = {
+    resourceType: "Subscription",
+    status: "requested",
+    reason: "A look at the console",
+    criteria: "https://slotwright.org/fhir/SubscriptionTopic/appointment-booked",
+    channel: {
+      type: "rest-hook",
+      endpoint,
+      payload: "application/fhir+json",
+      _payload: { extension: [{ url: level, valueCode: "id-only" }] },
+    },
+  };
+  const headers = { "content-type": "application/fhir+json" };
+  const made = await fetch(`${origin}/fhir/Subscription`, { method: "POST", headers, body: JSON.stringify(body) });
+  insist(made.status === 201, `subscribed: ${made.status}`);
+  return (await made.json()).id;
+}
+
+/** An administrator looks after one endpoint that answers and one at which nobody is. */
+async function deliveries(context, app, see) {
+  const page = await context.newPage();
+  const well = await subscribe(app.uri);
+  const dead = await subscribe("http://127.0.0.1:9/nobody");
+  await page.goto(`${origin}/console/deliveries`);
+  await signIn(page, "administrator");
+  await page.waitForURL("**/console/deliveries");
+  insist((await page.locator("tbody tr").count()) >= 2, "both are listed");
+  await see(page, "deliveries");
+  const shown = `${origin}/console/deliveries/${well}`;
+  for (let tries = 0; tries < 50; tries += 1) {
+    await page.goto(shown);
+    if ((await page.locator('[aria-labelledby="attempts-heading"] tbody tr').count()) > 0) break;
+    await page.waitForTimeout(200);
+  }
+  await see(page, "deliveries of one");
+  await page.locator("button[value=pause]").click();
+  await page.waitForURL("**?done=pause");
+  insist((await page.locator("[role=status]").count()) === 1, "what was done is said");
+  await see(page, "deliveries held back");
+  await page.locator("button[value=resume]").click();
+  await page.waitForURL("**?done=resume");
+  await page.locator("#from").fill("99");
+  await page.locator("button[value=replay]").click();
+  await page.locator(".problems").waitFor();
+  await see(page, "deliveries with a problem");
+  await page.goto(shown);
+  await page.locator("#kind").selectOption("hmac");
+  await page.locator("button[value=rotate]").click();
+  await page.locator("[role=status] code").waitFor();
+  await see(page, "a new key");
+  await page.goto(`${origin}/console/deliveries/${dead}`);
+  await page.locator("button[value=test]").click();
+  await page.waitForURL("**?done=test-failed");
+  await see(page, "deliveries that fail");
+  for (const id of [well, dead]) await fetch(`${origin}/fhir/Subscription/${id}`, { method: "DELETE" });
+  await page.close();
+}
+
 /** Without scripts the server's own check is on the page, and the keyboard reaches everything. */
 async function proofWithoutScripts(context) {
   const page = await context.newPage();
@@ -288,6 +349,14 @@ try {
         insist(pages === 14, `${pages} pages were looked at`);
       });
       await other.close();
+      const third = await browser.newContext({ locale, colorScheme });
+      third.setDefaultTimeout(15_000);
+      pages = 0;
+      await check(`deliveries ${lang} ${colorScheme}`, async () => {
+        await deliveries(third, app, see);
+        insist(pages === 6, `${pages} pages were looked at`);
+      });
+      await third.close();
     }
   }
   for (const [name, work] of [["keyboard", byKeyboard], ["denial", denial], ["framing", framed], ["proof", proofWithoutScripts]]) {

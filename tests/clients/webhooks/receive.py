@@ -6,12 +6,15 @@ Every check is one function; the last line counts them.
 """
 
 import datetime
+import http.cookiejar
 import http.server
 import json
+import re
 import sys
 import threading
 import time
 import traceback
+import urllib.parse
 import urllib.request
 
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -129,6 +132,54 @@ def what_was_changed_is_not_verified():
         except WebhookVerificationError:
             continue
         raise AssertionError(f"verified: {wrong}")
+
+
+def administrator():
+    """A browser in which the sandbox's administrator is signed in."""
+    origin = BASE.removesuffix("/fhir")
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    page = browser.open(f"{origin}/sign-in").read().decode()
+    hidden = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page[page.index('action="/sign-in"'):])
+    fields = {**dict(reversed(hidden)), "username": "administrator", "password": "quiet harbor lantern"}
+    browser.open(f"{origin}/sign-in", urllib.parse.urlencode(fields).encode())
+
+    def call(method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{origin}/admin/{path}", data=data, method=method)
+        request.add_header("content-type", "application/json")
+        with browser.open(request) as answer:
+            return json.loads(answer.read() or "null")
+
+    return call
+
+
+@check
+def a_webhook_of_an_administrator_is_verified_from_its_handshake_on():
+    admin = administrator()
+    before = len(HEARD)
+    made = admin("POST", "webhooks", {
+        "url": f"http://127.0.0.1:{server.server_port}/plain", "event": "appointment-booked",
+        "client_id": "sandbox-system", "description": "Reminders",
+    })
+    webhook = Webhook(made["secret"])
+
+    def told():
+        return [one for one in HEARD[before:] if made["id"].encode() in one[1]]
+
+    until(lambda: told())
+    assert webhook.verify(told()[0][1], told()[0][0])["type"] == "handshake"
+    for _ in range(600):
+        if admin("GET", f"webhooks/{made['id']}")["status"] == "active":
+            break
+        time.sleep(0.05)
+    booked = book(0)["id"]
+    until(lambda: len(told()) >= 2)
+    headers, body = told()[1]
+    event = webhook.verify(body, headers)
+    assert event["type"] == "appointment-booked" and event["data"]["resource"].endswith(booked), event
+    assert "secret" not in admin("GET", "webhooks")["webhooks"][0]
+    admin("DELETE", f"webhooks/{made['id']}")
+    assert admin("GET", "webhooks")["webhooks"] == []
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)

@@ -9,6 +9,7 @@ mod receiver;
 mod sending;
 mod trouble;
 mod warning;
+mod webhooks;
 
 use crate::support::{Database, Engine, TestApp, clinic};
 use receiver::Receiver;
