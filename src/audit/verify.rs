@@ -200,14 +200,10 @@ impl<'k> Verifier<'k> {
         if entry.hash.is_some_and(|stored| stored != hash) {
             self.report.found(seq, format!("leaf {seq} ({id}): is not what was hashed (edited)"));
         }
-        let named = match entry.content {
-            Some(content) => self.content(seq, leaf, content),
-            None => {
-                self.gone.missing(seq, leaf.recorded);
-                None
-            }
-        };
-        (hash, named)
+        if entry.content.is_none() {
+            self.gone.missing(seq, leaf.recorded);
+        }
+        (hash, entry.content.and_then(|content| self.content(seq, leaf, content)))
     }
 
     fn content<'b>(&mut self, seq: u64, leaf: &Leaf, content: Content<'b>) -> Option<Named<'b>> {
