@@ -1,7 +1,7 @@
 //! The event log as a stream of other systems: each event at least once and in order, by one process at a time.
 //!
 //! What all of them have in common is here: how far each is, who may send, and until when. What differs is how events
-//! are handed over ([`nats`], [`kafka`]).
+//! are handed over (`nats`, `kafka`).
 
 mod kafka;
 mod nats;
