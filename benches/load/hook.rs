@@ -100,8 +100,8 @@ fn note(seen: &Seen, body: &[u8]) {
         let id = url.rsplit('/').next().unwrap_or_default();
         received.entry(format!("Appointment/{id}")).or_insert(at);
     }
-    let parameters = bundle["entry"][0]["resource"]["parameter"].as_array().into_iter().flatten();
-    let parts = parameters.filter(|it| it["name"] == "notification-event").next_back();
+    let mut parameters = bundle["entry"][0]["resource"]["parameter"].as_array().into_iter().flatten();
+    let parts = parameters.rfind(|it| it["name"] == "notification-event");
     let mut parts = parts.and_then(|it| it["part"].as_array()).into_iter().flatten();
     let number = parts.find(|part| part["name"] == "event-number");
     if let Some(number) = number.and_then(|part| part["valueString"].as_str()?.parse().ok()) {
