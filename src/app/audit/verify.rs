@@ -12,6 +12,7 @@ use crate::store::audit::log::{self, Stored, Term};
 use crate::store::{Store, StoreError, Tx};
 use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 /// Rows of a page.
 const PAGE: i64 = 2048;
@@ -79,23 +80,35 @@ impl Reader<'_> {
         self.tell(Page::Found(seq.and_then(|seq| u64::try_from(seq).ok()), text)).await
     }
 
-    /// Leaves and events, each page behind the checkpoints and nodes that are complete by it.
+    /// Leaves and events, each page behind the checkpoints and nodes that are complete by it. While the database finds
+    /// the next page, one is read on another thread.
     async fn leaves(&mut self) -> Result<(), StoreError> {
         let mut from = i64::MIN;
+        let mut reading: Option<JoinHandle<Result<Vec<Stored>, StoreError>>> = None;
         loop {
-            let rows = log::stored(self.tx, from, PAGE).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            from = last.seq.saturating_add(1);
+            let page = log::unread(self.tx, from, PAGE).await?;
+            if let Some(before) = reading.take() {
+                self.entries(before).await?;
+            }
+            let places = page.places()?;
+            let Some(last) = places.last() else { return Ok(()) };
+            from = last.saturating_add(1);
             let until = from.max(self.next);
             self.checkpoints(self.next, until.saturating_add(1)).await?;
-            self.nodes(&rows).await?;
+            self.nodes(&places).await?;
             self.next = until;
-            let done = (rows.len() as i64) < PAGE || from == i64::MAX;
-            self.tell(Page::Entries(rows)).await?;
+            let done = (places.len() as i64) < PAGE || from == i64::MAX;
+            let read = tokio::task::spawn_blocking(move || page.read());
             if done {
-                return Ok(());
+                return self.entries(read).await;
             }
+            reading = Some(read);
         }
+    }
+
+    async fn entries(&self, read: JoinHandle<Result<Vec<Stored>, StoreError>>) -> Result<(), StoreError> {
+        let rows = read.await.map_err(|error| StoreError::Other(error.to_string()))?;
+        self.tell(Page::Entries(rows?)).await
     }
 
     /// Checkpoints of more than `told` leaves (the first time, of any) and fewer than `until`.
@@ -110,14 +123,14 @@ impl Reader<'_> {
     }
 
     /// The nodes that are complete by these leaves, as far as no leaf is missing.
-    async fn nodes(&mut self, rows: &[Stored]) -> Result<(), StoreError> {
+    async fn nodes(&mut self, places: &[i64]) -> Result<(), StoreError> {
         if self.gap {
             return Ok(());
         }
         let start = self.next;
         let mut until = start;
-        for row in rows.iter().filter(|row| row.seq >= start) {
-            if row.seq != until {
+        for place in places.iter().filter(|place| **place >= start) {
+            if *place != until {
                 self.gap = true;
                 break;
             }

@@ -99,9 +99,30 @@ pub struct Term {
     pub seq: i64,
 }
 
+/// Rows for leaves that nobody has read yet, in order.
+#[derive(Debug)]
+pub struct Unread(Vec<Row>);
+
+impl Unread {
+    /// The places of the leaves.
+    pub fn places(&self) -> Result<Vec<i64>, StoreError> {
+        self.0.iter().map(|row| row.int(0)).collect()
+    }
+
+    /// Reads and unpacks them, which takes as long as it took the database to find them.
+    pub fn read(&self) -> Result<Vec<Stored>, StoreError> {
+        self.0.iter().map(read_stored).collect()
+    }
+}
+
 /// What is stored from `seq` on, `limit` at most, in order.
+pub async fn unread(tx: &mut Tx, seq: i64, limit: i64) -> Result<Unread, StoreError> {
+    Ok(Unread(tx.all(rows::first(STORED, limit), args![seq]).await?))
+}
+
+/// The same, read.
 pub async fn stored(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Stored>, StoreError> {
-    tx.all(rows::first(STORED, limit), args![seq]).await?.iter().map(read_stored).collect()
+    unread(tx, seq, limit).await?.read()
 }
 
 fn read_stored(row: &Row) -> Result<Stored, StoreError> {
