@@ -10,6 +10,10 @@ use axum_server::tls_rustls::RustlsConfig;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use slotwright::clock::Clock;
 use std::sync::{Arc, Mutex};
@@ -42,13 +46,22 @@ impl Issuer {
     }
 
     /// The same by https, with a certificate of the test's own root.
-    async fn start_by_https(made: &Made) -> Self {
+    fn start_by_https(made: &Made) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a listener");
         let port = listener.local_addr().expect("its address").port();
         let issuer = Self::at(format!("https://localhost:{port}/realms/clinic"));
         let service = issuer.router().into_make_service();
-        let config = RustlsConfig::from_pem_file(&made.certificate, &made.key).await.expect("a certificate");
+        let certificates = CertificateDer::pem_file_iter(&made.certificate).expect("a file");
+        let certificates: Result<Vec<_>, _> = certificates.collect();
+        let key = PrivateKeyDer::from_pem_file(&made.key).expect("a key");
+        let settings = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(certificates.expect("certificates"), key)
+            .expect("a certificate and its key");
+        let config = RustlsConfig::from_config(Arc::new(settings));
         let server = axum_server::from_tcp_rustls(listener, config).expect("a server");
         tokio::spawn(server.serve(service));
         issuer
@@ -210,7 +223,7 @@ fn keys_are_fetched_by_https_from_whom_the_administrator_trusts() {
     block_on(async {
         let database = Database::create(Engine::Sqlite).await;
         let made = Made::write(&database);
-        let issuer = Issuer::start_by_https(&made).await;
+        let issuer = Issuer::start_by_https(&made);
         let key = issuer.add_key("k1");
         let (token, root) = (issuer.token(&key, "k1", &json!({})), made.root_file.display().to_string());
         let app =
