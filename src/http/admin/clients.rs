@@ -1,6 +1,6 @@
 //! `/admin/clients`: registered applications, in the words of RFC 7591.
 
-use super::{AdminError, allowed, answer, present, sent};
+use super::{AdminError, allowed, answer, present, sent, with};
 use crate::app::oauth::clients::{self, Change, NewClient};
 use crate::app::oauth::register::{described, keys_reminder};
 use crate::auth::client::{Client, ClientKeys, Proof};
@@ -184,8 +184,8 @@ async fn created(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
     let new = sent::<Sent>(visit, body).await?.new_client()?;
     let (client, secret) = clients::create(&http.app, new, &by).await?;
     let mut out = administered(&client);
-    if let (Some(secret), Some(out)) = (secret, out.as_object_mut()) {
-        out.insert("client_secret".to_owned(), secret.expose_secret().into());
+    if let Some(secret) = secret {
+        out = with(out, "client_secret", secret.expose_secret());
     }
     Ok(answer(StatusCode::CREATED, &out))
 }

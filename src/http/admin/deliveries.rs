@@ -1,6 +1,6 @@
 //! `/admin/deliveries`: how notifications reach their subscribers, and what is done about it.
 
-use super::{AdminError, allowed, answer, present, sent};
+use super::{AdminError, allowed, answer, present, sent, with};
 use crate::app::delivery::keys::Told;
 use crate::app::delivery::manage::{self, Attempt, Deed, ManageError, Noted, Overview};
 use crate::app::delivery::sign::Kind;
@@ -118,11 +118,7 @@ fn attempted(attempt: &Attempt) -> Value {
 }
 
 fn noted(noted: &Noted) -> Value {
-    let mut told = attempted(&noted.attempt);
-    if let Some(told) = told.as_object_mut() {
-        told.insert("number".to_owned(), noted.number.into());
-    }
-    told
+    with(attempted(&noted.attempt), "number", noted.number)
 }
 
 fn key(key: &Told) -> Value {
@@ -164,11 +160,8 @@ async fn shown(http: &Shared, visit: &Visit) -> Result<Response, AdminError> {
     let before = visit.query("before").map_or(Ok(0), |text| text.parse());
     let before = before.map_err(|_| AdminError::invalid("before", "the number of an attempt"))?;
     let (overview, attempts, keys) = manage::show(&http.app, &visit.segment(2), before, PAGE).await?;
-    let mut told = described(&overview);
-    if let Some(told) = told.as_object_mut() {
-        told.insert("attempts".to_owned(), attempts.iter().map(noted).collect());
-        told.insert("keys".to_owned(), keys.iter().map(key).collect());
-    }
+    let told = with(described(&overview), "attempts", attempts.iter().map(noted).collect::<Vec<_>>());
+    let told = with(told, "keys", keys.iter().map(key).collect::<Vec<_>>());
     Ok(answer(StatusCode::OK, &told))
 }
 
@@ -230,10 +223,7 @@ async fn rotated(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
     let Rotation { kind } = sent(visit, body).await?;
     let kind = Kind::from_code(&kind).ok_or_else(|| AdminError::invalid("kind", "hmac or ed25519"))?;
     let fresh = manage::rotate(&http.app, &visit.segment(2), kind).await?;
-    let mut told = key(&fresh.key);
-    if let Some(told) = told.as_object_mut() {
-        told.insert("for_receiver".to_owned(), fresh.for_receiver.expose_secret().into());
-    }
+    let told = with(key(&fresh.key), "for_receiver", fresh.for_receiver.expose_secret());
     Ok(answer(StatusCode::CREATED, &told))
 }
 

@@ -1,6 +1,6 @@
 //! `/admin/invitations`: initial access tokens, by which others register applications.
 
-use super::{AdminError, allowed, answer, present, sent};
+use super::{AdminError, allowed, answer, present, sent, with};
 use crate::app::oauth::invitations::{self, Invitation, Open};
 use crate::auth::rule::{Act, Area};
 use crate::clock::instant_text;
@@ -93,11 +93,8 @@ async fn invited(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
     let lifetime = Duration::from_secs(u64::from(hours) * 3600);
     let (open, token) =
         invitations::invite(&http.app, Invitation { scope, system }, uses, lifetime, &by).await?;
-    let mut told = described(&open);
-    if let Some(told) = told.as_object_mut() {
-        told.insert("initial_access_token".to_owned(), token.expose_secret().into());
-        told.insert("hours".to_owned(), hours.into());
-    }
+    let told = with(described(&open), "initial_access_token", token.expose_secret());
+    let told = with(told, "hours", hours);
     Ok(answer(StatusCode::CREATED, &told))
 }
 

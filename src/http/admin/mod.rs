@@ -130,6 +130,14 @@ impl AdminError {
     }
 }
 
+/// What is told, with one thing more.
+fn with(mut told: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Some(members) = told.as_object_mut() {
+        members.insert(name.to_owned(), value.into());
+    }
+    told
+}
+
 fn answer(status: StatusCode, value: &Value) -> Response {
     let mut response = (status, value.to_string()).into_response();
     let headers = response.headers_mut();

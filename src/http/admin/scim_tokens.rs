@@ -1,6 +1,6 @@
 //! `/admin/clients/{id}/scim-tokens`: long-lived tokens of provisioning sources.
 
-use super::{AdminError, allowed, answer, present, sent};
+use super::{AdminError, allowed, answer, present, sent, with};
 use crate::app::oauth::clients;
 use crate::app::scim::token::{self, Token, USUAL_DAYS};
 use crate::auth::rule::{Act, Area};
@@ -85,10 +85,7 @@ async fn created(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
     let by = allowed(http, visit, Act::Update, Area::Clients).await?.account.id;
     let NewToken { days } = sent(visit, body).await?;
     let (made, secret) = token::issue(&http.app, &visit.segment(2), days, &by).await?;
-    let mut told = described(&made);
-    if let Some(told) = told.as_object_mut() {
-        told.insert("token".to_owned(), secret.expose_secret().into());
-    }
+    let told = with(described(&made), "token", secret.expose_secret());
     Ok(answer(StatusCode::CREATED, &told))
 }
 

@@ -1,6 +1,6 @@
 //! `/admin/webhooks`: plain JSON webhooks for receivers that don't speak FHIR.
 
-use super::{AdminError, allowed, answer, present, sent};
+use super::{AdminError, allowed, answer, present, sent, with};
 use crate::app::delivery::webhook::{self, Asked, Webhook, WebhookError};
 use crate::auth::rule::{Act, Area};
 use crate::clock::instant_text;
@@ -96,10 +96,7 @@ async fn created(http: &Shared, visit: &Visit, body: Body) -> Result<Response, A
     let New { url, event, client_id, description } = sent(visit, body).await?;
     let asked = Asked { client: client_id, url, event, description };
     let (made, secret) = webhook::add(&http.app, asked).await?;
-    let mut told = described(&made);
-    if let Some(told) = told.as_object_mut() {
-        told.insert("secret".to_owned(), secret.expose_secret().into());
-    }
+    let told = with(described(&made), "secret", secret.expose_secret());
     Ok(answer(StatusCode::CREATED, &told))
 }
 

@@ -1,16 +1,15 @@
 //! The event log at a real NATS server (Debian: nats-server).
 
+use super::{sent_by_two, until_sent};
 use crate::support::pg::{free_port, wait_until};
 use crate::support::{Database, Engine, TestApp, both_engines, clinic};
 use async_nats::jetstream::{self, consumer::pull};
 use futures_util::StreamExt;
 use serde_json::Value;
-use slotwright::app::App;
 use slotwright::app::events::stream::{Stream, Target};
 use slotwright::clock::Clock;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A NATS server with JetStream in a directory; killed when dropped.
@@ -126,30 +125,10 @@ both_engines! {
         let nats = Nats::start(dir.path(), free_port()).await;
         let app = streaming(engine, &nats.url()).await;
         clinic::seed(&app).await;
-        let one = app.library().clone();
-        let other = match engine {
-            Engine::Sqlite => App { instance: "other".into(), ..one.clone() },
-            Engine::Postgres => App::start(Arc::clone(&one.config), one.clock.clone()).await.expect("an app"),
-        };
-        let sending: Vec<_> = [one, other]
-            .into_iter()
-            .map(|app| {
-                tokio::spawn(async move {
-                    let mut stream = Stream::new(app, Target::Nats).expect("a stream");
-                    loop {
-                        stream.run().await.expect("sent");
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                })
-            })
-            .collect();
+        let sending = sent_by_two(&app, Target::Nats).await;
         book(&app, 0, 30).await;
-        let behind = "SELECT CAST((SELECT seq FROM event_sequencer) - seq AS TEXT) FROM event_stream";
-        let done = async || app.database().texts(behind).await == ["0"];
-        assert!(wait_until(Duration::from_secs(20), done).await, "the stream stays behind");
-        for task in sending {
-            task.abort();
-        }
+        until_sent(&app).await;
+        drop(sending);
         assert_complete(&app, &nats).await;
     }
 }

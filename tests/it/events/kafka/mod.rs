@@ -6,14 +6,11 @@ mod trouble;
 
 use self::broker::{Arrived, Broker};
 use super::stream::book;
-use crate::support::pg::wait_until;
+use super::{sent_by_two, until_sent};
 use crate::support::{Database, Engine, TestApp, both_engines, clinic};
-use slotwright::app::App;
 use slotwright::app::events::stream::{Stream, StreamError, Target};
 use slotwright::clock::Clock;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Settings of a stream to a broker of this machine.
 fn settings<'a>(brokers: &'a str, topic: &'a str) -> [(&'static str, &'a str); 3] {
@@ -130,32 +127,12 @@ both_engines! {
         broker.make(&topic, 3).await;
         let app = streaming(engine, broker, &topic).await;
         clinic::seed(&app).await;
-        let one = app.library().clone();
-        let other = match engine {
-            Engine::Sqlite => App { instance: "other".into(), ..one.clone() },
-            Engine::Postgres => App::start(Arc::clone(&one.config), one.clock.clone()).await.expect("an app"),
-        };
-        let sending: Vec<_> = [one, other]
-            .into_iter()
-            .map(|app| {
-                tokio::spawn(async move {
-                    let mut stream = Stream::new(app, Target::Kafka).expect("a stream");
-                    loop {
-                        stream.run().await.expect("sent");
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                })
-            })
-            .collect();
+        let sending = sent_by_two(&app, Target::Kafka).await;
         for part in 0..10 {
             book(&app, part * 5, part * 5 + 5).await;
         }
-        let behind = "SELECT CAST((SELECT seq FROM event_sequencer) - seq AS TEXT) FROM event_stream";
-        let done = async || app.database().texts(behind).await == ["0"];
-        assert!(wait_until(Duration::from_secs(30), done).await, "the stream stays behind");
-        for task in sending {
-            task.abort();
-        }
+        until_sent(&app).await;
+        drop(sending);
         assert_complete(&app, broker, &topic).await;
     }
 }
