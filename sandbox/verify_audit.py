@@ -95,7 +95,7 @@ def look(name, row, event, recorded):
     if (event["id"], event["recorded"]) != (row["id"], row["recorded"]):
         faults.append(f"{name}: has the leaf of another event or time")
     if PURGE in [(code.get("system"), code.get("code")) for code in event.get("subtype", [])]:
-        if recorded > datetime.datetime.utcnow() + DAY:
+        if recorded > datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) + DAY:
             return faults.append(f"{name}: is a purge from the future")
         for detail in sum((entity.get("detail", []) for entity in event.get("entity", [])), []):
             if detail.get("type") == "purged":
