@@ -26,6 +26,10 @@ mod wrk;
 
 use std::time::Duration;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long one measurement lasts.
 fn seconds_each() -> u64 {
     std::env::var("SECONDS_EACH").ok().and_then(|text| text.parse().ok()).unwrap_or(8)

@@ -6,6 +6,7 @@
 use super::act::{Act, Code, DCM, Direction};
 use super::clean;
 use super::event::{Event, Person};
+use super::terms::{self, Terms};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -140,14 +141,14 @@ struct Detail<'a> {
     value_string: String,
 }
 
-/// The AuditEvent with this id, recorded at `recorded` (an R4 `instant`), as canonical JSON.
+/// The AuditEvent with this id, recorded at `recorded` (an R4 `instant`), as canonical JSON, and what it is found by.
 ///
 /// # Errors
 /// Never for what is built here; the type is that of the writer.
-pub fn audit_event(event: &Event, id: &str, recorded: &str) -> Result<Vec<u8>, serde_json::Error> {
+pub fn audit_event(event: &Event, id: &str, recorded: &str) -> Result<(Vec<u8>, Terms), serde_json::Error> {
     let emergency = matches!(event.act, Act::EmergencyStarted | Act::EmergencyEnded);
     let purpose = event.actor.purpose.as_deref().filter(|_| emergency);
-    serde_json::to_vec(&AuditEvent {
+    let event = AuditEvent {
         action: event.act.action(),
         agent: agents(event),
         entity: entities(event),
@@ -161,7 +162,53 @@ pub fn audit_event(event: &Event, id: &str, recorded: &str) -> Result<Vec<u8>, s
         source: Source { observer: this_server(event), r#type: [coding(SOURCES, "4")] },
         subtype: [event.act.subtype().into()],
         r#type: event.act.kind().into(),
-    })
+    };
+    Ok((serde_json::to_vec(&event)?, event.named().terms()))
+}
+
+impl AuditEvent<'_> {
+    /// What would be read from its JSON.
+    fn named(&self) -> terms::Named<'_> {
+        terms::Named {
+            r#type: self.r#type.named(),
+            subtype: self.subtype.iter().map(Coding::named).collect(),
+            action: self.action.into(),
+            outcome: self.outcome.into(),
+            agent: self.agent.iter().map(Agent::named).collect(),
+            entity: self.entity.iter().map(Entity::named).collect(),
+            source: terms::Source { observer: self.source.observer.named() },
+            ..terms::Named::default()
+        }
+    }
+}
+
+impl Coding<'_> {
+    fn named(&self) -> terms::Coding<'_> {
+        terms::Coding { code: self.code.into() }
+    }
+}
+
+impl Agent<'_> {
+    fn named(&self) -> terms::Agent<'_> {
+        let address = self.network.as_ref().map_or("", |network| network.address);
+        terms::Agent { who: self.who.named(), network: terms::Network { address: address.into() } }
+    }
+}
+
+impl Entity<'_> {
+    fn named(&self) -> terms::Entity<'_> {
+        terms::Entity { what: self.what.as_ref().map(Named::named).unwrap_or_default() }
+    }
+}
+
+impl Named<'_> {
+    fn named(&self) -> terms::Reference<'_> {
+        let value = self.identifier.as_ref().map(|identifier| identifier.value.as_ref());
+        terms::Reference {
+            identifier: terms::Identifier { value: value.unwrap_or_default().into() },
+            reference: self.reference.as_deref().unwrap_or_default().into(),
+        }
+    }
 }
 
 /// The profile that the event satisfies; those of REST speak of successes alone.
@@ -382,7 +429,9 @@ mod tests {
                 event.data = vec!["Consent/c".to_owned()];
                 event.query = Some("Appointment?patient=p".to_owned());
                 event.outcome = outcome;
-                let text = audit_event(&event, "e-1", "2031-03-03T08:00:00.000001Z").unwrap();
+                let (text, terms) = audit_event(&event, "e-1", "2031-03-03T08:00:00.000001Z").unwrap();
+                assert_eq!(terms, Terms::of(&text));
+                assert!(terms.words.len() > 5, "{terms:?}");
                 let value: Value = serde_json::from_slice(&text).unwrap();
                 assert_eq!(String::from_utf8(text).unwrap(), canonical::to_string(&value).unwrap());
             }

@@ -1,6 +1,7 @@
 //! What happened, before it is written as an AuditEvent.
 
 use super::act::Act;
+use super::terms::Terms;
 use crate::clock::Micros;
 
 /// Something that happened, and that goes on the record.
@@ -158,4 +159,6 @@ pub struct Recorded {
     pub salt: [u8; 32],
     /// The AuditEvent as canonical JSON (RFC 8785).
     pub body: Vec<u8>,
+    /// What it is found by.
+    pub terms: Terms,
 }

@@ -295,7 +295,7 @@ mod tests {
     }
 
     fn facts(event: &Event) -> Facts {
-        let body = audit_event(event, "e", "2031-01-01T00:00:00.000000Z").unwrap();
+        let (body, _) = audit_event(event, "e", "2031-01-01T00:00:00.000000Z").unwrap();
         Facts::of(&serde_json::from_slice(&body).unwrap())
     }
 

@@ -22,6 +22,7 @@ pub mod packed;
 mod part;
 pub mod path;
 pub mod patients;
+pub mod posting;
 pub mod proof;
 pub mod purge;
 pub mod report;

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 /// The longest word that is kept, in bytes; what is searched for is cut in the same way.
 const LONGEST: usize = 200;
@@ -16,33 +15,32 @@ pub struct Terms {
     pub action: String,
     /// `outcome`: 0, 4, 8 or 12.
     pub outcome: i64,
-    /// Words, see [`reference()`], [`identifier`], [`subtype`] and [`address`].
-    pub words: BTreeSet<String>,
+    /// Words in their order, see [`reference()`], [`identifier`], [`subtype`] and [`address`].
+    pub words: Vec<String>,
 }
 
 /// The word of what refers to `Type/id`.
 pub fn reference(rtype: &str, id: &str) -> String {
-    bounded(format!("r:{rtype}/{id}"))
+    bounded(["r:", rtype, "/", id].concat())
 }
 
 /// The word of an identifier of an agent or an entity, whatever its system.
 pub fn identifier(value: &str) -> String {
-    bounded(format!("i:{value}"))
+    bounded(["i:", value].concat())
 }
 
 /// The word of a subtype's code.
 pub fn subtype(code: &str) -> String {
-    bounded(format!("s:{code}"))
+    bounded(["s:", code].concat())
 }
 
 /// The word of an agent's network address.
 pub fn address(address: &str) -> String {
-    bounded(format!("a:{address}"))
+    bounded(["a:", address].concat())
 }
 
 fn bounded(mut word: String) -> String {
-    let end = (0..=LONGEST).rev().find(|end| word.is_char_boundary(*end)).unwrap_or_default();
-    word.truncate(end);
+    word.truncate(word.floor_char_boundary(LONGEST));
     word
 }
 
@@ -56,64 +54,64 @@ pub struct Named<'a> {
     /// `recorded`
     #[serde(borrow)]
     pub recorded: Option<Cow<'a, str>>,
-    r#type: Coding<'a>,
-    subtype: Vec<Coding<'a>>,
-    action: Cow<'a, str>,
-    outcome: Cow<'a, str>,
-    agent: Vec<Agent<'a>>,
-    entity: Vec<Entity<'a>>,
-    source: Source<'a>,
+    pub(super) r#type: Coding<'a>,
+    pub(super) subtype: Vec<Coding<'a>>,
+    pub(super) action: Cow<'a, str>,
+    pub(super) outcome: Cow<'a, str>,
+    pub(super) agent: Vec<Agent<'a>>,
+    pub(super) entity: Vec<Entity<'a>>,
+    pub(super) source: Source<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Coding<'a> {
+pub(super) struct Coding<'a> {
     #[serde(borrow)]
-    code: Cow<'a, str>,
+    pub(super) code: Cow<'a, str>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Agent<'a> {
+pub(super) struct Agent<'a> {
     #[serde(borrow)]
-    who: Reference<'a>,
-    network: Network<'a>,
+    pub(super) who: Reference<'a>,
+    pub(super) network: Network<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Network<'a> {
+pub(super) struct Network<'a> {
     #[serde(borrow)]
-    address: Cow<'a, str>,
+    pub(super) address: Cow<'a, str>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Entity<'a> {
+pub(super) struct Entity<'a> {
     #[serde(borrow)]
-    what: Reference<'a>,
+    pub(super) what: Reference<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Source<'a> {
+pub(super) struct Source<'a> {
     #[serde(borrow)]
-    observer: Reference<'a>,
+    pub(super) observer: Reference<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Reference<'a> {
+pub(super) struct Reference<'a> {
     #[serde(borrow)]
-    identifier: Identifier<'a>,
-    reference: Cow<'a, str>,
+    pub(super) identifier: Identifier<'a>,
+    pub(super) reference: Cow<'a, str>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Identifier<'a> {
+pub(super) struct Identifier<'a> {
     #[serde(borrow)]
-    value: Cow<'a, str>,
+    pub(super) value: Cow<'a, str>,
 }
 
 impl Terms {
@@ -130,9 +128,14 @@ impl<'a> Named<'a> {
         serde_json::from_str(event).ok()
     }
 
+    /// Whether it has a subtype with this code, of whatever system.
+    pub fn has_subtype(&self, code: &str) -> bool {
+        self.subtype.iter().any(|coding| coding.code == code)
+    }
+
     /// What it is found by.
     pub fn terms(&self) -> Terms {
-        let mut words = BTreeSet::new();
+        let mut words = Vec::with_capacity(16);
         words.extend(self.subtype.iter().map(|coding| subtype(&coding.code)));
         for agent in &self.agent {
             agent.who.add(&mut words);
@@ -142,6 +145,8 @@ impl<'a> Named<'a> {
             entity.what.add(&mut words);
         }
         self.source.observer.add(&mut words);
+        words.sort_unstable();
+        words.dedup();
         Terms {
             kind: self.r#type.code.clone().into_owned(),
             action: self.action.clone().into_owned(),
@@ -153,10 +158,10 @@ impl<'a> Named<'a> {
 
 impl Reference<'_> {
     /// What it names: a resource, an identifier, or both.
-    fn add(&self, words: &mut BTreeSet<String>) {
+    fn add(&self, words: &mut Vec<String>) {
         add(&self.identifier.value, identifier, words);
         if let Some((rtype, id)) = referred(&self.reference) {
-            words.insert(reference(rtype, id));
+            words.push(reference(rtype, id));
         }
     }
 }
@@ -168,9 +173,9 @@ pub(super) fn referred(whole: &str) -> Option<(&str, &str)> {
     Some((rtype, id))
 }
 
-fn add(value: &str, word: impl Fn(&str) -> String, words: &mut BTreeSet<String>) {
+fn add(value: &str, word: impl Fn(&str) -> String, words: &mut Vec<String>) {
     if !value.is_empty() {
-        words.insert(word(value));
+        words.push(word(value));
     }
 }
 

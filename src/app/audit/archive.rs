@@ -15,8 +15,8 @@ use crate::audit::path::Plan;
 use crate::audit::terms;
 use crate::audit::tree::Hash;
 use crate::store::Store;
-use crate::store::audit::log;
 use crate::store::audit::page::{Measure, measures};
+use crate::store::audit::{log, postings};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use std::ops::RangeInclusive;
@@ -114,7 +114,7 @@ pub async fn prepare(
     let (covers, places) = match &wanted.patient {
         Some(patient) => {
             let word = terms::reference("Patient", patient);
-            let places = log::places_of(&mut tx, &word, period, number(size)).await?;
+            let places = postings::places_of(&mut tx, &word, period, number(size)).await?;
             (Coverage::Selection, Places::These(Arc::new(places)))
         }
         None => match log::span(&mut tx, period, number(size)).await? {

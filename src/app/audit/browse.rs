@@ -15,7 +15,7 @@ use crate::store::{StoreError, Tx, account};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
-pub use crate::store::audit::page::Place;
+pub use crate::audit::posting::Place;
 pub use crate::store::audit::sequence::Published;
 
 /// How many events one step walks.
@@ -93,7 +93,6 @@ impl Filter {
         self.kind.as_ref().is_none_or(|kind| event.kind == *kind)
             && self.action.as_ref().is_none_or(|action| event.action == *action)
             && self.outcome.is_none_or(|outcome| event.outcome == outcome)
-            && event.has.iter().all(|has| *has)
     }
 
     /// Whether every event of the one list is wanted.
@@ -198,11 +197,9 @@ async fn places(
             _ => None,
         });
         let words: Vec<String> = words.collect();
-        let some = page::walk(tx, &thin, &words, filter.from, before, step).await?;
-        let last = some.len() < step;
-        seen += some.len();
-        for event in some {
-            before = (event.recorded_us, event.seq);
+        let walk = page::walk(tx, &thin, &words, filter.from, before, step).await?;
+        seen += walk.looked_at;
+        for event in walk.events {
             if !filter.takes(&event) {
                 continue;
             }
@@ -212,8 +209,9 @@ async fn places(
             }
             found.push(event);
         }
-        if last {
-            return Ok((found, None));
+        match walk.next {
+            Some(next) => before = next,
+            None => return Ok((found, None)),
         }
     }
     Ok((found, Some(before)))

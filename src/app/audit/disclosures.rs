@@ -13,11 +13,12 @@
 
 use crate::app::App;
 use crate::audit::facts::{Agent, Facts};
+use crate::audit::posting::Place;
 use crate::audit::{patients, terms};
 use crate::auth::permit::Permit;
 use crate::clock::Micros;
 use crate::fhir::registry::resource_type;
-use crate::store::audit::page::{self, List, Place};
+use crate::store::audit::page::{self, List};
 use crate::store::audit::review::{Recipient, recipients};
 use crate::store::oauth::client;
 use crate::store::{StoreError, Tx, resource};
@@ -109,11 +110,8 @@ pub async fn account(
         let mut before = (until, i64::MIN);
         let mut looked_at = 0;
         loop {
-            let some = told(&mut tx, &list, from, before).await?;
-            let Some(last) = some.last() else { break };
-            before = (last.at, last.seq);
+            let (some, next) = told(&mut tx, &list, from, before).await?;
             looked_at += some.len();
-            let full = some.len() == CHUNK;
             for event in some {
                 match event.facts {
                     // Of an export nobody can tell any more whom it was about.
@@ -130,9 +128,8 @@ pub async fn account(
                     }
                 }
             }
-            if !full {
-                break;
-            }
+            let Some(next) = next else { break };
+            before = next;
             if looked_at >= MOST {
                 account.only_from = account.only_from.max(Some(before.0));
                 break;
@@ -146,25 +143,29 @@ pub async fn account(
 
 /// An event of a list.
 struct Event {
-    seq: i64,
     id: String,
     at: Micros,
     facts: Option<Facts>,
 }
 
-/// The next events of a list, the newest first.
-async fn told(tx: &mut Tx, list: &List, from: Micros, before: Place) -> Result<Vec<Event>, StoreError> {
-    let some = page::walk(tx, list, &[], from, before, CHUNK).await?;
-    let seqs: Vec<i64> = some.iter().map(|event| event.seq).collect();
+/// The next events of a list, the newest first, and before which there are more.
+async fn told(
+    tx: &mut Tx,
+    list: &List,
+    from: Micros,
+    before: Place,
+) -> Result<(Vec<Event>, Option<Place>), StoreError> {
+    let walk = page::walk(tx, list, &[], from, before, CHUNK).await?;
+    let seqs: Vec<i64> = walk.events.iter().map(|event| event.seq).collect();
     let mut bodies: HashMap<i64, page::Listed> =
         page::listed(tx, &seqs).await?.into_iter().map(|event| (event.seq, event)).collect();
     let event = |indexed: &page::Indexed| {
         let listed = bodies.remove(&indexed.seq)?;
         let body: Option<Value> = listed.body.and_then(|body| serde_json::from_slice(&body).ok());
         let facts = body.map(|body| Facts::of(&body));
-        Some(Event { seq: indexed.seq, id: listed.id, at: indexed.recorded_us, facts })
+        Some(Event { id: listed.id, at: indexed.recorded_us, facts })
     };
-    Ok(some.iter().filter_map(event).collect())
+    Ok((walk.events.iter().filter_map(event).collect(), walk.next))
 }
 
 /// Disclosures to one recipient, for one purpose, told by one system; with the kinds of data.

@@ -15,7 +15,7 @@ use crate::audit::tiles::{Builder, File as TileFile};
 use crate::audit::tree::Hash;
 use crate::clock::Micros;
 use crate::store::audit::log::{self, Stored};
-use crate::store::audit::purge;
+use crate::store::audit::{postings, purge};
 use crate::store::{Store, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -91,7 +91,7 @@ pub async fn export(
         }
         Some(patient) => {
             let word = terms::reference("Patient", patient);
-            let places = log::places_of(&mut tx, &word, period, number(size)).await?;
+            let places = postings::places_of(&mut tx, &word, period, number(size)).await?;
             part(&mut tx, &target, Coverage::Selection, &places, size).await?
         }
     };
@@ -204,7 +204,7 @@ pub(in crate::app) async fn purges_of(
     size: u64,
 ) -> Result<String, ExportError> {
     let word = terms::subtype(crate::audit::purge::CODE);
-    let told = log::places_of(tx, &word, (i64::MIN, i64::MAX), number(size)).await?;
+    let told = postings::places_of(tx, &word, (i64::MIN, i64::MAX), number(size)).await?;
     let mut text = String::new();
     for some in told.chunks(PAGE as usize) {
         let rows = at(tx, some).await?;

@@ -27,3 +27,29 @@ impl Fresh {
         ids.map(|id| kept.remove(id)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(number: usize) -> (String, Arc<Judged>) {
+        (number.to_string(), Arc::new(Judged::of(&[0; 32], b"{}")))
+    }
+
+    #[test]
+    fn what_is_taken_is_gone() {
+        let fresh = Fresh::default();
+        fresh.keep([event(1), event(2)]);
+        let found: Vec<bool> = fresh.take(["2", "3", "2"].into_iter()).iter().map(Option::is_some).collect();
+        assert_eq!(found, [true, false, false]);
+    }
+
+    #[test]
+    fn where_nobody_takes_anything_it_stays_small() {
+        let fresh = Fresh::default();
+        for number in 0..3 * MOST {
+            fresh.keep([event(number)]);
+            assert!(fresh.0.lock().unwrap().len() <= MOST + 1);
+        }
+    }
+}

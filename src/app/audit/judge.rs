@@ -4,12 +4,13 @@ use crate::audit::checkpoint::kept;
 use crate::audit::key::Verifier as Key;
 use crate::audit::leaf::{Leaf, Salt};
 use crate::audit::note::{Note, NoteError};
+use crate::audit::posting::{self, Place};
 use crate::audit::report::Report;
 use crate::audit::terms::Terms;
 use crate::audit::tree::Hash;
 use crate::audit::verify::{Content, Entry, Verifier};
 use crate::clock::Micros;
-use crate::store::audit::log::{Cosignature, Facts, Stored, StoredNode, Term, node};
+use crate::store::audit::log::{Cosignature, Facts, Posting, Postings, Stored, StoredNode, node};
 use crate::store::audit::sequence::Published;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -21,6 +22,9 @@ use tokio::sync::{mpsc, oneshot};
 const BLOCK: i64 = 256;
 /// The most blocks that are looked at again, term by term.
 const BLOCKS: usize = 16;
+
+/// A term and an event that has it.
+pub(super) type Term = (String, Place);
 
 /// Something that was read.
 pub(super) enum Page {
@@ -36,12 +40,12 @@ pub(super) enum Page {
     Strays(Vec<String>),
     /// What the reader itself found.
     Found(Option<u64>, String),
-    /// Terms of the index, after all leaves.
-    Terms(Vec<Term>),
+    /// What the index finds events by, after all leaves.
+    Postings(Postings),
     /// Asks, after all terms, for the places whose terms differ: the first and the one behind the last.
-    Suspects(oneshot::Sender<Vec<(i64, i64)>>),
+    Suspects(oneshot::Sender<Vec<Range<i64>>>),
     /// Such places, with all terms that are stored for them.
-    Suspect(Vec<Stored>, Vec<Term>),
+    Suspect(Vec<Stored>, BTreeSet<Term>),
 }
 
 /// Judges until the reader has told all.
@@ -76,7 +80,10 @@ pub(super) fn run(
             }
             Page::Strays(ids) => ids.iter().for_each(|id| verifier.stray(id)),
             Page::Found(seq, text) => verifier.found(seq, text),
-            Page::Terms(terms) => terms.iter().for_each(|term| index.take(term, &mut verifier)),
+            Page::Postings(rows) => rows.each(|row| match row {
+                Ok(row) => index.take(row, &mut verifier),
+                Err(text) => verifier.found(None, unreadable(text)),
+            }),
             Page::Suspects(answer) => {
                 // A reader that went away has its own error.
                 let _ = answer.send(index.suspects(&mut verifier));
@@ -160,6 +167,10 @@ struct Index {
     size: i64,
 }
 
+fn unreadable(row: &str) -> String {
+    format!("the index has a row of {row:?} that can't be read (edited)")
+}
+
 /// The terms that an event has to be found by.
 fn terms(row: &Stored) -> Option<Terms> {
     let event = row.event.as_ref()?;
@@ -167,8 +178,8 @@ fn terms(row: &Stored) -> Option<Terms> {
 }
 
 fn words(row: &Stored, terms: Terms) -> impl Iterator<Item = Term> {
-    let (recorded_us, seq) = (row.recorded_us, row.seq);
-    terms.words.into_iter().map(move |term| Term { term, recorded_us, seq })
+    let place = (row.recorded_us, row.seq);
+    terms.words.into_iter().map(move |term| (term, place))
 }
 
 impl Index {
@@ -197,33 +208,40 @@ impl Index {
         if let Some(wrong) = wrong {
             verifier.found(u64::try_from(row.seq).ok(), format!("event {} ({}): {wrong}", row.seq, row.id));
         }
-        for word in words(row, terms) {
-            let sum = self.sum(&word);
+        for word in &terms.words {
+            let sum = self.sum(self.state.hash_one(word.as_str()), (row.recorded_us, row.seq));
             add(&mut self.expected, block, sum);
         }
     }
 
-    /// Takes in a term that is stored.
-    fn take(&mut self, term: &Term, verifier: &mut Verifier<'_>) {
-        match block(term.seq) {
-            Some(block) if term.seq < self.size => {
-                if !self.is_gone(term.seq) {
-                    let sum = self.sum(term);
-                    add(&mut self.found, block, sum);
+    /// Takes in a row of what events are found by.
+    fn take(&mut self, row: Posting<'_>, verifier: &mut Verifier<'_>) {
+        let term = self.state.hash_one(row.term);
+        let read = posting::each(row.last, row.others, |place| {
+            let seq = place.1;
+            match block(seq) {
+                Some(block) if seq < self.size => {
+                    if !self.is_gone(seq) {
+                        let sum = self.sum(term, place);
+                        add(&mut self.found, block, sum);
+                    }
+                }
+                _ => {
+                    let text = format!(
+                        "the index finds an event {seq} by {:?}, which the log does not have",
+                        row.term
+                    );
+                    verifier.found(u64::try_from(seq).ok(), text);
                 }
             }
-            _ => {
-                let text = format!(
-                    "the index finds an event {} by {:?}, which the log does not have",
-                    term.seq, term.term
-                );
-                verifier.found(u64::try_from(term.seq).ok(), text);
-            }
+        });
+        if read.is_none() {
+            verifier.found(u64::try_from(row.last.1).ok(), unreadable(row.term));
         }
     }
 
-    fn sum(&self, term: &Term) -> u64 {
-        self.state.hash_one((&term.term, term.recorded_us, term.seq))
+    fn sum(&self, term: u64, place: Place) -> u64 {
+        self.state.hash_one((term, place))
     }
 
     fn is_gone(&self, seq: i64) -> bool {
@@ -232,29 +250,29 @@ impl Index {
     }
 
     /// The places whose terms differ, a few blocks at most.
-    fn suspects(&mut self, verifier: &mut Verifier<'_>) -> Vec<(i64, i64)> {
+    fn suspects(&mut self, verifier: &mut Verifier<'_>) -> Vec<Range<i64>> {
         let blocks = self.expected.len().max(self.found.len());
         self.expected.resize(blocks, 0);
         self.found.resize(blocks, 0);
         let sums = self.expected.iter().zip(&self.found);
         let differ = (0i64..).zip(sums).filter(|(_, (expected, found))| expected != found);
-        let mut suspects: Vec<_> = differ.map(|(at, _)| (at * BLOCK, (at + 1) * BLOCK)).collect();
-        for (first, end) in suspects.iter().skip(BLOCKS) {
-            let text = format!("the index differs from the events between {first} and {}", end - 1);
-            verifier.found(u64::try_from(*first).ok(), text);
+        let mut suspects: Vec<_> = differ.map(|(at, _)| at * BLOCK..(at + 1) * BLOCK).collect();
+        for Range { start, end } in suspects.iter().skip(BLOCKS) {
+            let text = format!("the index differs from the events between {start} and {}", end - 1);
+            verifier.found(u64::try_from(*start).ok(), text);
         }
         suspects.truncate(BLOCKS);
         suspects
     }
 
     /// Names the terms that differ.
-    fn compare(&self, rows: &[Stored], stored: Vec<Term>, verifier: &mut Verifier<'_>) {
+    fn compare(&self, rows: &[Stored], mut found: BTreeSet<Term>, verifier: &mut Verifier<'_>) {
         let expected: BTreeSet<Term> =
             rows.iter().filter_map(|row| Some(words(row, terms(row)?))).flatten().collect();
-        let found: BTreeSet<Term> = stored.into_iter().filter(|term| !self.is_gone(term.seq)).collect();
-        let mut differs = |term: &Term, how: &str| {
-            let text = format!("event {}: the index {how} {:?}", term.seq, term.term);
-            verifier.found(u64::try_from(term.seq).ok(), text);
+        found.retain(|(_, (_, seq))| !self.is_gone(*seq));
+        let mut differs = |(term, (_, seq)): &Term, how: &str| {
+            let text = format!("event {seq}: the index {how} {term:?}");
+            verifier.found(u64::try_from(*seq).ok(), text);
         };
         expected.difference(&found).for_each(|term| differs(term, "does not find it by its term"));
         found.difference(&expected).for_each(|term| differs(term, "finds it by a term that is not its own:"));

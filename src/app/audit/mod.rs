@@ -53,7 +53,7 @@ pub fn record(app: &App, event: &Event) -> Result<Recorded, Error> {
     let id = app.clock.new_id();
     let recorded_us = app.clock.now();
     let salt = app.clock.random_bytes::<32>().map_err(|e| Error::internal(e.to_string()))?;
-    let body = balp::audit_event(event, &id, &recorded_text(recorded_us));
-    let body = body.map_err(|e| Error::internal(e.to_string()))?;
-    Ok(Recorded { id, recorded_us, salt, body })
+    let written = balp::audit_event(event, &id, &recorded_text(recorded_us));
+    let (body, terms) = written.map_err(|e| Error::internal(e.to_string()))?;
+    Ok(Recorded { id, recorded_us, salt, body, terms })
 }

@@ -180,10 +180,9 @@ async fn matching(
     let mut tx = app.store.snapshot().await?;
     let mut seen = 0;
     while seen < MOST {
-        let some = candidates(&mut tx, wanted, after, CHUNK).await?;
-        let last = some.len() < CHUNK;
-        seen += some.len();
-        for candidate in some {
+        let step = candidates(&mut tx, wanted, after, CHUNK).await?;
+        seen += step.looked_at;
+        for candidate in step.candidates {
             let place = (candidate.recorded_us, candidate.seq);
             if is_match(rtype, condition, &candidate, now)? {
                 if matches.len() == limit {
@@ -193,9 +192,10 @@ async fn matching(
             }
             after = Some(place);
         }
-        if last {
+        if step.next.is_none() {
             return Ok(Matches { matches, next: None });
         }
+        after = step.next;
     }
     Ok(Matches { matches, next: after })
 }
@@ -332,7 +332,8 @@ async fn report(app: &App, ctx: &Context, rtype: &'static ResourceType, body: Bo
     let salt = app.clock.random_bytes::<32>().map_err(|e| Error::internal(e.to_string()))?;
     let text = canonical::to_string(&event)
         .map_err(|e| Error::of(Kind::Unprocessable, vec![Issue::error("value", format!("The event {e}"))]))?;
-    let recorded = Recorded { id: id.clone(), recorded_us, salt, body: text.clone().into_bytes() };
+    let body = text.clone().into_bytes();
+    let recorded = Recorded { id: id.clone(), recorded_us, salt, terms: terms::Terms::of(&body), body };
     app.recorder.record(vec![recorded]).await?;
     Ok(Answer {
         status: 201,

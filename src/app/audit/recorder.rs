@@ -2,7 +2,7 @@
 
 use super::fresh::Fresh;
 use crate::audit::event::Recorded;
-use crate::audit::leaf::Judged;
+use crate::audit::leaf::{Judged, content_hash};
 use crate::fhir::outcome::{Error, Kind};
 use crate::store::{Engine, Intent, Store, StoreError, audit};
 use std::sync::Arc;
@@ -48,8 +48,9 @@ impl Recorder {
         if events.is_empty() {
             return Ok(());
         }
-        let judged = |event: Recorded| {
-            let judged = Judged::of(&event.salt, &event.body);
+        let judged = |mut event: Recorded| {
+            let content = content_hash(&event.salt, &event.body);
+            let judged = Judged { content, terms: std::mem::take(&mut event.terms) };
             (event, Arc::new(judged))
         };
         let events = events.into_iter().map(judged).collect();

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How long one process keeps the right to give places without using it.
 const LEASE: Duration = Duration::from_secs(5);
 /// The most events that get their places in one transaction.
-const BATCH: usize = 512;
+const BATCH: usize = 1024;
 
 /// One process's part in giving places.
 #[derive(Clone)]
@@ -40,9 +40,14 @@ impl Sequencer {
     /// # Errors
     /// When the database does not do its part; what waits goes on waiting.
     pub async fn run(&self) -> Result<(), StoreError> {
+        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
         loop {
-            let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-            let waiting = sequence::pending(&mut self.app.store.reader().await?, limit).await?;
+            let mut tx = self.app.store.reader().await?;
+            if sequence::is_held(&mut tx, &self.holder, self.app.clock.now()).await? {
+                return Ok(());
+            }
+            let waiting = sequence::pending(&mut tx, limit).await?;
+            drop(tx);
             let last = waiting.len() < BATCH;
             let ours = self.step(waiting).await?;
             if last || !ours {

@@ -3,21 +3,25 @@
 //! Two halves, so that reading and hashing go on at the same time: this one reads page by page, and
 //! `super::judge` holds what was read against the log's own rules.
 
-use super::judge::{self, Page};
+use super::judge::{self, Page, Term};
 use crate::audit::key::Verifier as Key;
+use crate::audit::posting;
 use crate::audit::report::Report;
 use crate::audit::tree::{Hash, edge};
 use crate::clock::Micros;
-use crate::store::audit::log::{self, Stored, Term};
+use crate::store::audit::log::{self, Stored};
 use crate::store::{Store, StoreError, Tx};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// Rows of a page.
 const PAGE: i64 = 2048;
-/// Terms of a page.
-const TERMS: i64 = 8192;
+/// Rows of a page of what events are found by.
+const POSTINGS: i64 = 8192;
+/// Before the first of them.
+const BEGINNING: log::Key = (String::new(), (i64::MIN, i64::MIN));
 /// Pages that are read ahead.
 const AHEAD: usize = 4;
 /// Levels above the leaves that a tree can have.
@@ -225,22 +229,42 @@ impl Reader<'_> {
             self.found(Some(seq), format!("the index has an event {seq}, which the log does not have"))
                 .await?;
         }
-        let mut after = Term { term: String::new(), recorded_us: i64::MIN, seq: i64::MIN };
-        loop {
-            let terms = log::terms(self.tx, &after, TERMS).await?;
-            let Some(last) = terms.last() else { break };
-            after = last.clone();
-            self.tell(Page::Terms(terms)).await?;
+        let mut key = BEGINNING;
+        while let Some((postings, last)) = log::postings(self.tx, &key, POSTINGS).await? {
+            key = last;
+            self.tell(Page::Postings(postings)).await?;
         }
         let (answer, suspects) = oneshot::channel();
         self.tell(Page::Suspects(answer)).await?;
         let suspects = suspects.await.map_err(|error| StoreError::Other(error.to_string()))?;
-        for (first, end) in suspects {
-            let mut entries = log::stored(self.tx, first, end - first).await?;
-            entries.retain(|entry| entry.seq < end);
-            let terms = log::terms_of(self.tx, first, end, i64::MAX).await?;
+        let terms = self.terms(&suspects).await?;
+        for (places, terms) in suspects.into_iter().zip(terms) {
+            let mut entries = log::stored(self.tx, places.start, places.end - places.start).await?;
+            entries.retain(|entry| entry.seq < places.end);
             self.tell(Page::Suspect(entries, terms)).await?;
         }
         Ok(())
+    }
+
+    /// All terms of these places. There is no quick way to them.
+    async fn terms(&mut self, wanted: &[Range<i64>]) -> Result<Vec<BTreeSet<Term>>, StoreError> {
+        let mut found = vec![BTreeSet::new(); wanted.len()];
+        let mut key = BEGINNING;
+        while !wanted.is_empty()
+            && let Some((postings, last)) = log::postings(self.tx, &key, POSTINGS).await?
+        {
+            key = last;
+            postings.each(|row| {
+                // What can't be read was told.
+                let Ok(row) = row else { return };
+                for place in posting::places(row.last, row.others).unwrap_or_default() {
+                    let at = wanted.iter().position(|places| places.contains(&place.1));
+                    if let Some(terms) = at.and_then(|at| found.get_mut(at)) {
+                        terms.insert((row.term.to_owned(), place));
+                    }
+                }
+            });
+        }
+        Ok(found)
     }
 }

@@ -11,7 +11,7 @@ use crate::audit::terms;
 use crate::clock::Micros;
 use crate::fhir::outcome::{Error, Kind};
 use crate::store::Tx;
-use crate::store::audit::{log, purge};
+use crate::store::audit::{log, postings, purge};
 use crate::store::bulk::{File, Job, NewFile};
 use std::ops::RangeInclusive;
 
@@ -28,7 +28,7 @@ async fn places(
 ) -> Result<Vec<i64>, Error> {
     if let Some(patient) = export.patients.first() {
         let word = terms::reference("Patient", patient);
-        let mut places = log::places_of(tx, &word, period(export), size).await?;
+        let mut places = postings::places_of(tx, &word, period(export), size).await?;
         places.retain(|place| (first..=last).contains(place));
         return Ok(places);
     }

@@ -2,6 +2,7 @@
 
 use crate::args;
 use crate::audit::packed::unpack;
+use crate::audit::posting::Place;
 use crate::audit::tree::{Node, NodeId};
 use crate::clock::Micros;
 use crate::store::audit::sequence::Published;
@@ -30,15 +31,12 @@ statements! {
     INDEXED_BEYOND = "SELECT i.seq FROM audit_index i LEFT JOIN audit_leaf l ON l.seq = i.seq \
         WHERE l.seq IS NULL ORDER BY i.seq";
     // A row for each of them costs several times what finding it does.
-    GATHERED_TERMS = "SELECT string_agg(concat_ws('\u{1f}', t.term, t.recorded_us, t.seq), '\u{1e}') FROM ( \
-        SELECT term, recorded_us, seq FROM audit_term WHERE (term, recorded_us, seq) > ($1, $2, $3) \
+    GATHERED = "SELECT string_agg(concat_ws('\u{1f}', t.term, t.recorded_us, t.seq, t.others), '\u{1e}'), COUNT(*) FROM ( \
+        SELECT term, recorded_us, seq, others FROM audit_term WHERE (term, recorded_us, seq) > ($1, $2, $3) \
         ORDER BY term, recorded_us, seq LIMIT $4) t";
-    TERMS = "SELECT term, recorded_us, seq FROM audit_term WHERE (term, recorded_us, seq) > ($1, $2, $3) \
+    POSTINGS = "SELECT term, recorded_us, seq, others FROM audit_term WHERE (term, recorded_us, seq) > ($1, $2, $3) \
         ORDER BY term, recorded_us, seq LIMIT $4";
-    TERMS_OF = "SELECT term, recorded_us, seq FROM audit_term WHERE seq >= $1 AND seq < $2 LIMIT $3";
     SEQUENCER = "SELECT size, edge FROM audit_sequencer WHERE one = 1";
-    PLACES = "SELECT seq FROM audit_term WHERE term = $1 AND recorded_us >= $2 AND recorded_us < $3 \
-        AND seq < $4 ORDER BY seq";
     SPAN = "SELECT MIN(seq), MAX(seq) FROM audit_index WHERE recorded_us >= $1 AND recorded_us < $2 \
         AND seq < $3";
 }
@@ -88,15 +86,60 @@ pub struct Facts {
     pub outcome: i64,
 }
 
-/// A word that an event is found by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Term {
+/// A row of what events are found by, as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Posting<'a> {
     /// See [`crate::audit::terms`].
-    pub term: String,
-    /// When the event was recorded.
-    pub recorded_us: Micros,
-    /// Its place.
-    pub seq: i64,
+    pub term: &'a str,
+    /// The last of its events.
+    pub last: Place,
+    /// The others, see [`crate::audit::posting`].
+    pub others: &'a str,
+}
+
+/// A term and the last event of a row: the rows' key.
+pub type Key = (String, Place);
+
+/// Rows of what events are found by, in the order of their keys.
+#[derive(Debug)]
+pub enum Postings {
+    /// In one text: a row for each of them costs several times what finding it does.
+    Gathered(String),
+    /// With what the row says of its others.
+    Each(Vec<(Key, String)>),
+}
+
+impl Postings {
+    /// Tells each of them, or its text when it is none.
+    pub fn each<'a>(&'a self, mut tell: impl FnMut(Result<Posting<'a>, &'a str>)) {
+        match self {
+            Self::Gathered(text) => text.split('\u{1e}').for_each(|row| tell(split(row).ok_or(row))),
+            Self::Each(rows) => {
+                for ((term, last), others) in rows {
+                    tell(Ok(Posting { term, last: *last, others }));
+                }
+            }
+        }
+    }
+
+    /// The last one's key.
+    fn last(&self) -> Option<Key> {
+        match self {
+            Self::Gathered(text) => {
+                let Posting { term, last, .. } = text.rsplit('\u{1e}').next().and_then(split)?;
+                Some((term.to_owned(), last))
+            }
+            Self::Each(rows) => rows.last().map(|(key, _)| key.clone()),
+        }
+    }
+}
+
+fn split(text: &str) -> Option<Posting<'_>> {
+    let mut parts = text.split('\u{1f}');
+    let (term, recorded_us, seq) = (parts.next()?, parts.next()?, parts.next()?);
+    let others = parts.next()?;
+    let last = (recorded_us.parse().ok()?, seq.parse().ok()?);
+    parts.next().is_none().then_some(Posting { term, last, others })
 }
 
 /// Rows for leaves that nobody has read yet, in order.
@@ -264,53 +307,32 @@ pub async fn indexed_beyond(tx: &mut Tx, limit: i64) -> Result<Vec<i64>, StoreEr
     tx.all(rows::first(INDEXED_BEYOND, limit), args![]).await?.iter().map(|row| row.int(0)).collect()
 }
 
-/// The terms behind `after`, `limit` at most, in their order.
-pub async fn terms(tx: &mut Tx, after: &Term, limit: i64) -> Result<Vec<Term>, StoreError> {
-    let args = || args![after.term.as_str(), after.recorded_us, after.seq, limit];
-    let gathered = tx.one(GATHERED_TERMS, args()).await?.opt_text(0)?;
-    let Some(gathered) = gathered else { return Ok(Vec::new()) };
-    match split(&gathered) {
-        Some(mut terms) => {
-            terms.sort_unstable();
-            Ok(terms)
-        }
-        // Somebody wrote a term that holds what stands between terms.
-        None => tx.all(TERMS, args()).await?.iter().map(read_term).collect(),
+/// The rows behind a key, `limit` at most, with the last one's key; none when there are no more.
+pub async fn postings(
+    tx: &mut Tx,
+    (term, place): &Key,
+    limit: i64,
+) -> Result<Option<(Postings, Key)>, StoreError> {
+    let args = || args![term.as_str(), place.0, place.1, limit];
+    let gathered = tx.one(GATHERED, args()).await?;
+    let Some(text) = gathered.opt_text(0)? else { return Ok(None) };
+    let rows = memchr::memchr_iter(b'\x1e', text.as_bytes()).count() as i64 + 1;
+    let mut postings = Postings::Gathered(text);
+    // Somebody may have written one that holds what stands between them.
+    if rows != gathered.int(1)? || postings.last().is_none() {
+        let rows = tx.all(POSTINGS, args()).await?;
+        postings = Postings::Each(rows.iter().map(read_posting).collect::<Result<_, _>>()?);
     }
+    Ok(postings.last().map(|last| (postings, last)))
 }
 
-fn split(gathered: &str) -> Option<Vec<Term>> {
-    let term = |text: &str| {
-        let mut parts = text.split('\u{1f}');
-        let term = parts.next()?.to_owned();
-        let (recorded_us, seq) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        parts.next().is_none().then_some(Term { term, recorded_us, seq })
-    };
-    gathered.split('\u{1e}').map(term).collect()
-}
-
-/// The terms of places from `from` to before `until`, `limit` at most. There is no quick way to them.
-pub async fn terms_of(tx: &mut Tx, from: i64, until: i64, limit: i64) -> Result<Vec<Term>, StoreError> {
-    tx.all(TERMS_OF, args![from, until, limit]).await?.iter().map(read_term).collect()
-}
-
-fn read_term(row: &Row) -> Result<Term, StoreError> {
-    Ok(Term { term: row.text(0)?, recorded_us: row.int(1)?, seq: row.int(2)? })
+fn read_posting(row: &Row) -> Result<(Key, String), StoreError> {
+    Ok(((row.text(0)?, (row.int(1)?, row.int(2)?)), row.text(3)?))
 }
 
 /// The sequencer's size and the hashes of its edge, one behind the other; none when its row is gone.
 pub async fn sequencer(tx: &mut Tx) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
     tx.optional(SEQUENCER, args![]).await?.map(|row| Ok((row.int(0)?, row.blob(1)?))).transpose()
-}
-
-/// Places below `size` of the events that have a word, recorded from `from` to before `until`, in order.
-pub async fn places_of(
-    tx: &mut Tx,
-    word: &str,
-    (from, until): (Micros, Micros),
-    size: i64,
-) -> Result<Vec<i64>, StoreError> {
-    tx.all(PLACES, args![word, from, until, size]).await?.iter().map(|row| row.int(0)).collect()
 }
 
 /// The first and the last place below `size` of an event that was recorded from `from` to before `until`.

@@ -4,6 +4,7 @@ pub mod event;
 pub mod finding;
 pub mod log;
 pub mod page;
+pub mod postings;
 pub mod purge;
 pub mod review;
 pub mod search;
@@ -17,8 +18,10 @@ pub(super) fn statements() -> Vec<(&'static str, &'static str)> {
         finding::STATEMENTS,
         log::STATEMENTS,
         page::STATEMENTS,
+        postings::STATEMENTS,
         purge::STATEMENTS,
         review::STATEMENTS,
+        search::STATEMENTS,
         sequence::STATEMENTS,
         told::STATEMENTS,
     ]

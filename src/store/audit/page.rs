@@ -3,13 +3,15 @@
 //! Every step walks a list that an index has in the order of time; which list, its caller chooses. So what a step
 //! costs is bounded by its limit, however long the log is.
 
+use super::postings;
 use crate::args;
 use crate::audit::packed::{self, unpack};
+use crate::audit::posting::Place;
 use crate::clock::Micros;
 use crate::store::db::{Arg, Row, Tx, statements};
 use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
-use std::fmt::Write as _;
+use std::collections::HashMap;
 
 statements! {
     LEAF_OF = "SELECT seq FROM audit_leaf WHERE id = $1";
@@ -32,9 +34,6 @@ pub enum List {
     Outcome(i64),
 }
 
-/// A time and a place, by which pages go on.
-pub type Place = (Micros, i64);
-
 /// An event as the index has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indexed {
@@ -48,8 +47,6 @@ pub struct Indexed {
     pub action: String,
     /// `outcome`
     pub outcome: i64,
-    /// For each word that was asked about, whether it has it.
-    pub has: Vec<bool>,
 }
 
 /// A leaf with its event, for a row of a page.
@@ -63,31 +60,28 @@ pub struct Listed {
     pub body: Option<Vec<u8>>,
 }
 
-/// The list's table, its conditions and the arguments of these, which begin with `$1`.
-fn source(list: &List) -> (&'static str, &'static str, Vec<Arg>) {
+/// The conditions of a list that a column tells, which come behind `$3`, and their argument.
+fn condition(list: &List) -> (&'static str, Option<Arg>) {
     // The constants say to the engine that the index which has only such rows will do.
     match list {
-        List::All => ("audit_index", "", vec![]),
-        List::Word(word) => ("audit_term", "c.term = $1 AND ", args![word.as_str()]),
-        List::Kind(kind) => ("audit_index", "c.type = $1 AND c.type <> 'rest' AND ", args![kind.as_str()]),
+        List::All | List::Word(_) => ("", None),
+        List::Kind(kind) => (" AND type = $4 AND type <> 'rest'", Some(kind.as_str().into())),
         List::Change(action) => {
-            ("audit_index", "c.action = $1 AND c.action IN ('C', 'D', 'U') AND ", args![action.as_str()])
+            (" AND action = $4 AND action IN ('C', 'D', 'U')", Some(action.as_str().into()))
         }
-        List::Outcome(outcome) => ("audit_index", "c.outcome = $1 AND c.outcome <> 0 AND ", args![*outcome]),
+        List::Outcome(outcome) => (" AND outcome = $4 AND outcome <> 0", Some((*outcome).into())),
     }
 }
 
-/// A SELECT of the newest places of a list that are before a place and not older than `from`.
-fn newest(list: &List, from: Micros, before: Place) -> (String, Vec<Arg>) {
-    let (table, condition, mut args) = source(list);
-    let at = args.len();
-    args.extend(args![from, before.0, before.1]);
+/// What is asked for the newest events of a list that a column tells, for whoever wants to know how an engine goes
+/// about it.
+pub fn statement(list: &List, from: Micros, before: Place) -> (String, Vec<Arg>) {
+    let (condition, arg) = condition(list);
+    let mut args = args![from, before.0, before.1];
+    args.extend(arg);
     let text = format!(
-        "SELECT c.seq AS seq, c.recorded_us AS recorded_us FROM {table} c WHERE {condition}c.recorded_us >= ${} \
-         AND (c.recorded_us, c.seq) < (${}, ${}) ORDER BY c.recorded_us DESC, c.seq DESC",
-        at + 1,
-        at + 2,
-        at + 3
+        "SELECT seq, recorded_us, type, action, outcome FROM audit_index WHERE recorded_us >= $1 \
+         AND (recorded_us, seq) < ($2, $3){condition} ORDER BY recorded_us DESC, seq DESC"
     );
     (text, args)
 }
@@ -101,40 +95,29 @@ pub async fn depth(
     before: Place,
     count: usize,
 ) -> Result<Option<Place>, StoreError> {
-    let (text, args) = newest(list, from, before);
+    if let List::Word(word) = list {
+        let places = postings::newest(tx, word, from, before, count).await?;
+        return Ok(places.get(count.saturating_sub(1)).copied());
+    }
+    let (text, args) = statement(list, from, before);
     let text = format!("{text} LIMIT 1 OFFSET {}", count.saturating_sub(1));
     let row = tx.optional(AssertSqlSafe(text), args).await?;
     row.map(|row| Ok((row.int(1)?, row.int(0)?))).transpose()
 }
 
-/// What [`walk`] asks, for whoever wants to know how an engine goes about it.
-pub fn statement(
-    list: &List,
-    words: &[String],
-    from: Micros,
-    before: Place,
-    limit: usize,
-) -> (String, Vec<Arg>) {
-    let (text, mut args) = newest(list, from, before);
-    let mut has = String::new();
-    for word in words {
-        args.push(word.as_str().into());
-        // Writing to a String can't fail.
-        let _ = write!(
-            has,
-            ", CASE WHEN EXISTS (SELECT 1 FROM audit_term t WHERE t.term = ${} AND t.recorded_us = f.recorded_us \
-             AND t.seq = f.seq) THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END",
-            args.len()
-        );
-    }
-    let text = format!(
-        "SELECT f.seq, f.recorded_us, i.type, i.action, i.outcome{has} FROM ({text} LIMIT {limit}) f \
-         JOIN audit_index i ON i.seq = f.seq ORDER BY f.recorded_us DESC, f.seq DESC"
-    );
-    (text, args)
+/// Some events of a list.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    /// Those that have the words that were asked about, the newest first.
+    pub events: Vec<Indexed>,
+    /// How many were looked at.
+    pub looked_at: usize,
+    /// Before which there are more; none when there is nothing more.
+    pub next: Option<Place>,
 }
 
-/// The newest events of a list before a place and not older than `from`, `limit` at most, and which of `words` they have.
+/// Looks at the newest events of a list before a place and not older than `from`, `limit` at most, for those that have
+/// all of `words`.
 pub async fn walk(
     tx: &mut Tx,
     list: &List,
@@ -142,20 +125,64 @@ pub async fn walk(
     from: Micros,
     before: Place,
     limit: usize,
-) -> Result<Vec<Indexed>, StoreError> {
-    let (text, args) = statement(list, words, from, before, limit);
-    let read = |row: &Row| {
-        let has = (0..words.len()).map(|place| Ok(row.int(5 + place)? == 1));
-        Ok(Indexed {
-            seq: row.int(0)?,
-            recorded_us: row.int(1)?,
-            kind: row.text(2)?,
-            action: row.text(3)?,
-            outcome: row.int(4)?,
-            has: has.collect::<Result<_, StoreError>>()?,
-        })
+) -> Result<Walk, StoreError> {
+    let (mut places, mut facts) = (Vec::new(), None);
+    if let List::Word(word) = list {
+        places = postings::newest(tx, word, from, before, limit).await?;
+    } else {
+        let (text, args) = statement(list, from, before);
+        let text = format!("{text} LIMIT {limit}");
+        let rows = tx.all(AssertSqlSafe(text), args).await?;
+        let events = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        places.extend(events.iter().map(Indexed::place));
+        facts = Some(events);
+    }
+    let (looked_at, next) = (places.len(), places.last().copied().filter(|_| places.len() == limit));
+    for word in words {
+        let having = postings::having(tx, word, &places).await?;
+        places.retain(|place| having.contains(place));
+    }
+    let events = match facts {
+        None => indexed(tx, &places).await?,
+        Some(mut events) => {
+            // Both are in one order.
+            let mut left = places.iter().peekable();
+            events.retain(|event| left.next_if(|place| **place == event.place()).is_some());
+            events
+        }
     };
-    tx.all(AssertSqlSafe(text), args).await?.iter().map(read).collect()
+    Ok(Walk { events, looked_at, next })
+}
+
+/// What the index says about the events at these places, in their order.
+pub async fn indexed(tx: &mut Tx, places: &[Place]) -> Result<Vec<Indexed>, StoreError> {
+    let mut found = HashMap::with_capacity(places.len());
+    let mut rest = places;
+    while !rest.is_empty() {
+        let (some, others) = rest.split_at(rows::listed(rest.len()));
+        let each: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
+        let text = format!(
+            "SELECT seq, recorded_us, type, action, outcome FROM audit_index WHERE seq IN ({})",
+            each.join(", ")
+        );
+        let args = some.iter().map(|place| Arg::from(place.1)).collect();
+        for row in &tx.all(AssertSqlSafe(text), args).await? {
+            let event = read(row)?;
+            found.insert(event.seq, event);
+        }
+        rest = others;
+    }
+    Ok(places.iter().filter_map(|place| found.remove(&place.1)).collect())
+}
+
+fn read(row: &Row) -> Result<Indexed, StoreError> {
+    Ok(Indexed {
+        seq: row.int(0)?,
+        recorded_us: row.int(1)?,
+        kind: row.text(2)?,
+        action: row.text(3)?,
+        outcome: row.int(4)?,
+    })
 }
 
 /// The events at these places, in whatever order.
@@ -238,13 +265,7 @@ pub async fn recorded(tx: &mut Tx, seq: i64) -> Result<Option<Micros>, StoreErro
 }
 
 impl Indexed {
-    /// Whether it is of this list, as far as the index's own columns say; of words they say nothing.
-    pub fn is_in(&self, list: &List) -> bool {
-        match list {
-            List::All | List::Word(_) => true,
-            List::Kind(kind) => self.kind == *kind,
-            List::Change(action) => self.action == *action,
-            List::Outcome(outcome) => self.outcome == *outcome,
-        }
+    fn place(&self) -> Place {
+        (self.recorded_us, self.seq)
     }
 }

@@ -1,13 +1,14 @@
 //! Removing the contents of old events; their leaves stay.
 
+use super::postings;
 use crate::args;
 use crate::audit::packed::unpack;
-use crate::audit::purge::is_purge;
-use crate::audit::terms::Terms;
+use crate::audit::posting::Place;
+use crate::audit::purge::{CODE, is_purge};
+use crate::audit::terms::{Terms, subtype};
 use crate::clock::Micros;
-use crate::store::db::{Arg, Row, Tx, statements};
+use crate::store::db::{Row, Tx, statements};
 use crate::store::{StoreError, dialect, rows};
-use sqlx::AssertSqlSafe;
 use std::ops::RangeInclusive;
 
 statements! {
@@ -18,8 +19,6 @@ statements! {
     PLAN = "SELECT l.seq FROM audit_event e JOIN audit_leaf l ON l.eid = e.eid \
         WHERE e.eid <= (SELECT m.eid FROM audit_leaf m WHERE m.seq = $2) \
             AND e.recorded_us < $1 AND l.recorded_us < $1 AND l.seq <= $2 \
-            AND NOT EXISTS (SELECT 1 FROM audit_term t WHERE t.term = 's:purge' \
-                AND t.recorded_us = l.recorded_us AND t.seq = l.seq) \
         ORDER BY e.eid";
     PERMIT = "INSERT INTO audit_purge (before_us, at_us, by_whom) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     BEGIN = "INSERT INTO audit_purging (first_seq, last_seq, event) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
@@ -30,7 +29,6 @@ statements! {
     CONTENTS = "SELECT e.eid, l.seq, l.recorded_us, e.body FROM audit_leaf l JOIN audit_event e ON e.eid = l.eid \
         WHERE l.seq >= $1 AND l.seq <= $2 ORDER BY l.seq";
     END = "DELETE FROM audit_purging WHERE first_seq = $1";
-    LAST = "SELECT seq FROM audit_term WHERE term = 's:purge' ORDER BY recorded_us DESC, seq DESC LIMIT 1";
     STATE = "SELECT (SELECT l.recorded_us FROM audit_leaf l WHERE l.id = $1), \
         (SELECT MAX(p.before_us) FROM audit_purge p)";
 }
@@ -48,8 +46,13 @@ pub struct Open {
 /// order; `limit` at most. Purge events are none of them: they say for ever why others are gone.
 pub async fn plan(tx: &mut Tx, cutoff: Micros, limit: i64) -> Result<Vec<i64>, StoreError> {
     let Some(row) = tx.optional(OLD, args![cutoff]).await? else { return Ok(Vec::new()) };
-    let rows = tx.all(rows::first(PLAN, limit), args![cutoff, row.int(0)? - 1]).await?;
+    let last = row.int(0)? - 1;
+    let purges = postings::places_of(tx, &subtype(CODE), (Micros::MIN, cutoff), last + 1).await?;
+    let most = limit.saturating_add(purges.len() as i64);
+    let rows = tx.all(rows::first(PLAN, most), args![cutoff, last]).await?;
     let mut places: Vec<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_, _>>()?;
+    places.retain(|place| purges.binary_search(place).is_err());
+    places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     places.sort_unstable();
     Ok(places)
 }
@@ -91,42 +94,38 @@ pub async fn is_signed(tx: &mut Tx, event: &str) -> Result<bool, StoreError> {
 pub async fn remove(tx: &mut Tx, open: &Open, limit: i64) -> Result<usize, StoreError> {
     let (first, last) = (*open.places.start(), *open.places.end());
     let rows = tx.all(rows::first(CONTENTS, limit), args![first, last]).await?;
-    let (mut keys, mut terms) = (Vec::with_capacity(rows.len()), Vec::new());
+    let (mut keys, mut events) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in &rows {
-        let Some(found_by) = found_by(row)? else { continue };
+        let Some(event) = found_by(row)? else { continue };
         keys.push(row.int(0)?);
-        terms.extend(found_by);
+        events.push(event);
     }
     if keys.is_empty() {
         tx.execute(END, args![first]).await?;
         return Ok(0);
     }
     dialect::erase(tx, true).await?;
-    for some in terms.chunks(64) {
-        let each = (0..some.len()).map(|at| {
-            format!("(term = ${} AND recorded_us = ${} AND seq = ${})", 3 * at + 1, 3 * at + 2, 3 * at + 3)
-        });
-        let text = format!("DELETE FROM audit_term WHERE {}", each.collect::<Vec<_>>().join(" OR "));
-        tx.execute(AssertSqlSafe(text), some.iter().flatten().cloned().collect()).await?;
-    }
+    let known =
+        events.iter().flat_map(|(place, terms)| terms.words.iter().map(|word| (word.as_str(), *place)));
+    postings::remove(tx, known.collect()).await?;
     rows::delete(tx, "DELETE FROM audit_event WHERE eid", &keys).await?;
     dialect::erase(tx, false).await?;
     Ok(keys.len())
 }
 
-/// An event's rows in the index; none for what is never removed.
-fn found_by(row: &Row) -> Result<Option<Vec<Vec<Arg>>>, StoreError> {
+/// An event's place and terms; none for what is never removed.
+fn found_by(row: &Row) -> Result<Option<(Place, Terms)>, StoreError> {
     let (seq, recorded_us, body) = (row.int(1)?, row.int(2)?, unpack(row.blob(3)?));
     if std::str::from_utf8(&body).is_ok_and(is_purge) {
         return Ok(None);
     }
-    let event = Terms::of(&body);
-    Ok(Some(event.words.iter().map(|word| args![word.as_str(), recorded_us, seq]).collect()))
+    Ok(Some(((recorded_us, seq), Terms::of(&body))))
 }
 
 /// The place of the newest purge event; none when nothing was purged.
 pub async fn last(tx: &mut Tx) -> Result<Option<i64>, StoreError> {
-    tx.optional(LAST, args![]).await?.map(|row| row.int(0)).transpose()
+    let newest = postings::newest(tx, &subtype(CODE), Micros::MIN, (Micros::MAX, i64::MAX), 1).await?;
+    Ok(newest.first().map(|(_, seq)| *seq))
 }
 
 /// Whether the event with this id, which is in the log, was recorded before what purges permit.

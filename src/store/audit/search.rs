@@ -2,12 +2,25 @@
 //!
 //! The index gives candidates in the order of time; whether one really matches is judged on the event itself.
 
+use super::{page, postings};
 use crate::args;
-use crate::audit::packed::unpack;
+use crate::audit::posting::Place;
 use crate::clock::Micros;
-use crate::store::StoreError;
-use crate::store::db::{Arg, Row, Tx};
-use sqlx::AssertSqlSafe;
+use crate::store::db::{Tx, statements};
+use crate::store::{StoreError, rows};
+use std::collections::HashMap;
+
+statements! {
+    LEAF = "SELECT recorded_us, seq FROM audit_leaf WHERE id = $1";
+    NEWEST = "SELECT recorded_us, seq FROM audit_index WHERE recorded_us >= $1 \
+        AND (recorded_us, seq) < ($2, $3) ORDER BY recorded_us DESC, seq DESC";
+    OLDEST = "SELECT recorded_us, seq FROM audit_index WHERE recorded_us < $1 \
+        AND (recorded_us, seq) > ($2, $3) ORDER BY recorded_us, seq";
+    NEWEST_FAILED = "SELECT recorded_us, seq FROM audit_index WHERE recorded_us >= $1 \
+        AND (recorded_us, seq) < ($2, $3) AND outcome <> 0 ORDER BY recorded_us DESC, seq DESC";
+    OLDEST_FAILED = "SELECT recorded_us, seq FROM audit_index WHERE recorded_us < $1 \
+        AND (recorded_us, seq) > ($2, $3) AND outcome <> 0 ORDER BY recorded_us, seq";
+}
 
 /// What candidates have in common.
 #[derive(Clone, Debug)]
@@ -39,66 +52,74 @@ pub struct Candidate {
     pub body: Option<Vec<u8>>,
 }
 
-/// The first candidates behind `after` (a time and a place), `limit` at most.
+/// Some candidates.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// In their order.
+    pub candidates: Vec<Candidate>,
+    /// How many events were looked at.
+    pub looked_at: usize,
+    /// Behind which the next step begins; none when there is nothing more.
+    pub next: Option<Place>,
+}
+
+/// The candidates among the first `limit` events behind `after` that have the first word.
 pub async fn candidates(
     tx: &mut Tx,
     wanted: &Wanted,
-    after: Option<(Micros, i64)>,
+    after: Option<Place>,
     limit: usize,
-) -> Result<Vec<Candidate>, StoreError> {
-    let (text, args) = statement(wanted, after, limit);
-    tx.all(AssertSqlSafe(text), args).await?.iter().map(read).collect()
-}
-
-fn read(row: &Row) -> Result<Candidate, StoreError> {
-    let body = row.opt_blob(3)?.map(unpack);
-    Ok(Candidate { seq: row.int(0)?, recorded_us: row.int(1)?, id: row.text(2)?, body })
-}
-
-fn statement(wanted: &Wanted, after: Option<(Micros, i64)>, limit: usize) -> (String, Vec<Arg>) {
-    let mut args: Vec<Arg> = args![wanted.from, wanted.until];
-    let mut place = |arg: Arg| {
-        args.push(arg);
-        format!("${}", args.len())
-    };
-    let (order, behind) = if wanted.newest_first { ("DESC", "<") } else { ("ASC", ">") };
-    let mut filter = vec!["c.recorded_us >= $1 AND c.recorded_us < $2".to_owned()];
-    let mut words = wanted.words.iter();
-    let from = match words.next() {
-        Some(word) => {
-            filter.push(format!("c.term = {}", place(word.as_str().into())));
-            "audit_term"
-        }
-        None => "audit_index",
-    };
-    for word in words {
-        let word = place(word.as_str().into());
-        filter.push(format!(
-            "EXISTS (SELECT 1 FROM audit_term t WHERE t.term = {word} \
-             AND t.recorded_us = c.recorded_us AND t.seq = c.seq)"
-        ));
+) -> Result<Step, StoreError> {
+    let mut places = places(tx, wanted, after, limit).await?;
+    let (looked_at, next) = (places.len(), places.last().copied().filter(|_| places.len() == limit));
+    for word in wanted.words.iter().skip(1) {
+        let having = postings::having(tx, word, &places).await?;
+        places.retain(|place| having.contains(place));
     }
     if wanted.failed {
-        filter.push(match from {
-            "audit_index" => "c.outcome <> 0".to_owned(),
-            _ => "EXISTS (SELECT 1 FROM audit_index i WHERE i.seq = c.seq AND i.outcome <> 0)".to_owned(),
-        });
+        let failed = page::indexed(tx, &places).await?.into_iter().filter(|event| event.outcome != 0);
+        places = failed.map(|event| (event.recorded_us, event.seq)).collect();
     }
+    let seqs: Vec<i64> = places.iter().map(|(_, seq)| *seq).collect();
+    let listed = page::listed(tx, &seqs).await?.into_iter().map(|listed| (listed.seq, listed));
+    let mut listed: HashMap<i64, page::Listed> = listed.collect();
+    let candidate = |(recorded_us, seq)| {
+        let page::Listed { id, body, .. } = listed.remove(&seq)?;
+        Some(Candidate { seq, recorded_us, id, body })
+    };
+    Ok(Step { candidates: places.into_iter().filter_map(candidate).collect(), looked_at, next })
+}
+
+/// The first places behind `after` that are in the period and have the id or the first word, as far as such are wanted.
+async fn places(
+    tx: &mut Tx,
+    wanted: &Wanted,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<Vec<Place>, StoreError> {
+    let Wanted { from, until, newest_first, .. } = *wanted;
+    // Places are numbers from 0.
+    let (behind, before) = (after.unwrap_or((from, -1)), after.unwrap_or((until, -1)));
     if let Some(id) = &wanted.id {
-        let id = place(id.as_str().into());
-        filter.push(format!("c.seq = (SELECT seq FROM audit_leaf WHERE id = {id})"));
+        let row = tx.optional(LEAF, args![id.as_str()]).await?;
+        let place = row.map(|row| Ok::<_, StoreError>((row.int(0)?, row.int(1)?))).transpose()?;
+        let is_next = |place: &Place| {
+            if newest_first { place.0 >= from && *place < before } else { place.0 < until && *place > behind }
+        };
+        return Ok(place.filter(is_next).into_iter().collect());
     }
-    if let Some((recorded_us, seq)) = after {
-        let (recorded_us, seq) = (place(recorded_us.into()), place(seq.into()));
-        filter.push(format!("(c.recorded_us, c.seq) {behind} ({recorded_us}, {seq})"));
-    }
-    let text = format!(
-        "SELECT f.seq, f.recorded_us, l.id, e.body FROM \
-         (SELECT c.seq AS seq, c.recorded_us AS recorded_us FROM {from} c WHERE {} \
-         ORDER BY c.recorded_us {order}, c.seq {order} LIMIT {limit}) f \
-         JOIN audit_leaf l ON l.seq = f.seq LEFT JOIN audit_event e ON e.eid = l.eid \
-         ORDER BY f.recorded_us {order}, f.seq {order}",
-        filter.join(" AND ")
-    );
-    (text, args)
+    let rows = match (wanted.words.first(), newest_first, wanted.failed) {
+        (Some(word), true, _) => return postings::newest(tx, word, from, before, limit).await,
+        (Some(word), false, _) => return postings::oldest(tx, word, behind, until, limit).await,
+        (None, true, false) => (NEWEST, args![from, before.0, before.1]),
+        (None, false, false) => (OLDEST, args![until, behind.0, behind.1]),
+        (None, true, true) => (NEWEST_FAILED, args![from, before.0, before.1]),
+        (None, false, true) => (OLDEST_FAILED, args![until, behind.0, behind.1]),
+    };
+    let rows = tx.all(rows::first(rows.0, number(limit)), rows.1).await?;
+    rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+}
+
+fn number(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }

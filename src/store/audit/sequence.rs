@@ -5,6 +5,7 @@ use crate::audit::leaf::{Judged, Leaf};
 use crate::audit::packed::unpack;
 use crate::audit::tree::{Hash, Node};
 use crate::clock::Micros;
+use crate::store::audit::postings;
 use crate::store::db::{Arg, Row, Tx, statements};
 use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
@@ -16,6 +17,7 @@ statements! {
     PENDING = "SELECT e.eid, e.id, e.recorded_us \
         FROM (SELECT eid FROM audit_pending ORDER BY eid LIMIT $1) p \
         JOIN audit_event e ON e.eid = p.eid ORDER BY p.eid";
+    HELD = "SELECT 1 FROM audit_sequencer WHERE holder <> $1 AND until_us >= $2";
     TAKE = "UPDATE audit_sequencer SET holder = $1, until_us = $2, \
         fence = CASE WHEN holder = $1 THEN fence ELSE fence + 1 END \
         WHERE one = 1 AND (holder = $1 OR until_us < $3) RETURNING fence, size, edge";
@@ -101,6 +103,11 @@ pub async fn judged(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Judged>, S
     Ok(found)
 }
 
+/// Whether another process gives places, so that looking at what waits is work for nothing.
+pub async fn is_held(tx: &mut Tx, holder: &str, now: Micros) -> Result<bool, StoreError> {
+    Ok(tx.optional(HELD, args![holder, now]).await?.is_some())
+}
+
 /// Takes or renews the lease until `until`; none while it is another process's.
 pub async fn take(
     tx: &mut Tx,
@@ -165,16 +172,11 @@ async fn index(tx: &mut Tx, placed: &[Placed]) -> Result<(), StoreError> {
     });
     let head = "INSERT INTO audit_index (seq, recorded_us, type, action, outcome)";
     rows::insert(tx, head, facts.collect()).await?;
-    let mut terms: Vec<(&str, Micros, i64)> = placed
-        .iter()
-        .flat_map(|Placed { leaf, judged, .. }| {
-            judged.terms.words.iter().map(|word| (word.as_str(), leaf.recorded, number(leaf.seq)))
-        })
-        .collect();
-    // In the order of the key, what is next to each other is written at once.
-    terms.sort_unstable();
-    let terms = terms.into_iter().map(|(word, recorded, seq)| args![word, recorded, seq]);
-    rows::insert(tx, "INSERT INTO audit_term (term, recorded_us, seq)", terms.collect()).await
+    let words = placed.iter().flat_map(|Placed { leaf, judged, .. }| {
+        let place = (leaf.recorded, number(leaf.seq));
+        judged.terms.words.iter().map(move |word| (word.as_str(), place))
+    });
+    postings::write(tx, words.collect()).await
 }
 
 /// Publishes a checkpoint.

@@ -13,6 +13,7 @@ mod crash;
 pub mod database_export;
 mod export;
 mod listener;
+mod postings;
 mod purge;
 mod push;
 mod query;

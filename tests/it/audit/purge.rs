@@ -100,6 +100,8 @@ both_engines! {
         // What they were found by is gone, too.
         let found_by = format!("SELECT COUNT(*) FROM audit_term WHERE seq < {before}");
         assert_eq!(app.database().number(&found_by).await, 0);
+        let of_patient = app.places_of("r:Patient/pat-1").await;
+        assert!(of_patient.iter().all(|place| *place >= before), "{of_patient:?}");
         // Officers are told why; others, whose events nobody can tell from others any more, nothing.
         let officer = officer(&app).await;
         let gone = officer.get(&format!("AuditEvent/{id}")).await.is(410);

@@ -7,6 +7,7 @@ use crate::support::{Database, Engine, ServerProcess, TestApp, both_engines, slo
 use slotwright::audit::checkpoint::Checkpoint;
 use slotwright::audit::leaf::content_hash;
 use slotwright::audit::packed;
+use slotwright::audit::posting;
 use slotwright::audit::tree::Frontier;
 use slotwright::store::audit::event;
 use std::path::PathBuf;
@@ -32,6 +33,22 @@ fn verify(database: &Database, more: &[&str]) -> Output {
 
 fn said(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat()
+}
+
+/// Takes away what keeps rows from being changed.
+async fn drop_triggers(database: &Database) {
+    let drop = match database.engine {
+        Engine::Sqlite => {
+            "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'"
+        }
+        Engine::Postgres => {
+            "SELECT 'DROP TRIGGER ' || tgname || ' ON ' || CAST(CAST(tgrelid AS regclass) AS text) \
+             FROM pg_trigger WHERE NOT tgisinternal AND CAST(CAST(tgrelid AS regclass) AS text) LIKE 'audit%'"
+        }
+    };
+    for statement in database.texts(drop).await {
+        database.execute(&statement).await;
+    }
 }
 
 /// The log of a clinic, of which there is a copy in the middle (`early_…`) and one at the end (`keep_…`), and whose
@@ -61,18 +78,7 @@ impl Log {
         copy(app.database(), "keep").await;
         let size = app.database().number("SELECT COUNT(*) FROM audit_leaf").await;
         assert_eq!(size, early + 30);
-        let drop = match app.database().engine {
-            Engine::Sqlite => {
-                "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'"
-            }
-            Engine::Postgres => {
-                "SELECT 'DROP TRIGGER ' || tgname || ' ON ' || CAST(CAST(tgrelid AS regclass) AS text) \
-                 FROM pg_trigger WHERE NOT tgisinternal AND CAST(CAST(tgrelid AS regclass) AS text) LIKE 'audit%'"
-            }
-        };
-        for statement in app.database().texts(drop).await {
-            app.database().execute(&statement).await;
-        }
+        drop_triggers(app.database()).await;
         let saved = app.database().dir().join("saved");
         let note =
             app.database().texts(&format!("SELECT note FROM audit_checkpoint WHERE size = {size}")).await;
@@ -125,14 +131,14 @@ impl Log {
         let entry = event::entries(&mut tx, seq, 1).await.unwrap().pop().unwrap();
         String::from_utf8(entry.event.unwrap().1).unwrap()
     }
+}
 
-    /// Bytes as a literal.
-    fn bytes(&self, bytes: &[u8]) -> String {
-        let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-        match self.database().engine {
-            Engine::Sqlite => format!("X'{hex}'"),
-            Engine::Postgres => format!("'\\x{hex}'::bytea"),
-        }
+/// Bytes as a literal.
+fn bytes(database: &Database, bytes: &[u8]) -> String {
+    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    match database.engine {
+        Engine::Sqlite => format!("X'{hex}'"),
+        Engine::Postgres => format!("'\\x{hex}'::bytea"),
     }
 }
 
@@ -155,7 +161,7 @@ both_engines! {
         let json = log.content(one).await.replacen("\"action\":\"R\"", "\"action\":\"C\"", 1);
         for edited in [packed::pack(json.as_bytes()), json.into_bytes(), vec![1, 9, 0, 0, 0, 255, 255]] {
             log.is_found(
-                &[format!("UPDATE audit_event SET body = {} WHERE eid = {}", log.bytes(&edited), eid(one))],
+                &[format!("UPDATE audit_event SET body = {} WHERE eid = {}", bytes(log.database(), &edited), eid(one))],
                 &[format!("event {one} ({id}): its content is not what was logged (edited)")],
             ).await;
         }
@@ -204,7 +210,7 @@ both_engines! {
         log.is_found(std::slice::from_ref(&event), &["event forged is stored, but no leaf of the log is about it (inserted)".to_owned()]).await;
         log.is_found(&[event, leaf(-1)], &["leaf -1 (forged): the log has no such place (inserted)".to_owned()]).await;
         // Nodes, checkpoints, the sequencer.
-        let zeros = log.bytes(&[0; 32]);
+        let zeros = bytes(log.database(), &[0; 32]);
         log.is_found(
             &[format!("UPDATE audit_node SET hash = {zeros} WHERE level = 1 AND idx = 3")],
             &["node 1/3, over leaves 6 to 7: is not that of the leaves below it".to_owned()],
@@ -230,7 +236,7 @@ both_engines! {
             &[format!("leaves {} to {} are covered by no checkpoint", log.early, size - 1)],
         ).await;
         log.is_found(
-            &[format!("UPDATE audit_sequencer SET edge = {}", log.bytes(&[0; 64]))],
+            &[format!("UPDATE audit_sequencer SET edge = {}", bytes(log.database(), &[0; 64]))],
             &[format!("the sequencer goes on from another tree than that of the first {size} leaves")],
         ).await;
         // A tail that is gone, of which something is left.
@@ -247,9 +253,34 @@ both_engines! {
         let log = Log::of(app).await;
         let one = log.early + 4;
         let id = log.id(one).await;
+        let rows = log.database().texts("SELECT CAST(recorded_us AS TEXT) || ' ' || CAST(seq AS TEXT) || ' ' || others \
+            FROM audit_term WHERE term = 'r:Patient/pat-2' ORDER BY recorded_us").await;
+        let places = |row: &String| {
+            let parts: Vec<&str> = row.split(' ').collect();
+            posting::places((parts[0].parse().unwrap(), parts[1].parse().unwrap()), parts[2]).unwrap()
+        };
+        let mut places = rows.iter().map(places).find(|places| places.len() > 1).unwrap();
+        places.reverse();
+        let (hidden, last) = (places[0].1, places[places.len() - 1].1);
+        let (others, row) = (posting::others(&places[1..]), format!("term = 'r:Patient/pat-2' AND seq = {last}"));
         log.is_found(
-            &[format!("DELETE FROM audit_term WHERE term = 'r:Patient/pat-2' AND seq = {one}")],
-            &[format!("event {one}: the index does not find it by its term \"r:Patient/pat-2\"")],
+            &[format!("UPDATE audit_term SET others = '{others}' WHERE {row}")],
+            &[format!("event {hidden}: the index does not find it by its term \"r:Patient/pat-2\"")],
+        ).await;
+        for others in ["1,x", "1", "0,0", "200001,1"] {
+            log.is_found(
+                &[format!("UPDATE audit_term SET others = '{others}' WHERE {row}")],
+                &["the index has a row of \"r:Patient/pat-2\" that can't be read (edited)".to_owned()],
+            ).await;
+        }
+        // A row that reads like two when what stands between them is taken for granted.
+        let forged = |word: &str| match log.database().engine {
+            Engine::Sqlite => format!("'{word}' || char(31) || '1' || char(31) || '1' || char(31) || char(30) || 'r:Patient/pat-2'"),
+            Engine::Postgres => format!("'{word}' || chr(31) || '1' || chr(31) || '1' || chr(31) || chr(30) || 'r:Patient/pat-2'"),
+        };
+        log.is_found(
+            &[format!("UPDATE audit_term SET term = {} WHERE {row}", forged("i:x"))],
+            &[format!("event {hidden}: the index does not find it by its term \"r:Patient/pat-2\"")],
         ).await;
         log.is_found(
             &[format!("INSERT INTO audit_term (term, recorded_us, seq) SELECT 'i:nobody', recorded_us, seq FROM audit_leaf WHERE seq = {one}")],
@@ -283,6 +314,23 @@ both_engines! {
         assert!(!output.status.success() && said(&output).contains(&expected), "{}", said(&output));
     }
 
+    async fn what_is_changed_before_it_has_a_place_is_found(app: TestApp) {
+        seed(&app).await;
+        app.sequence().await;
+        let seq = app.database().number("SELECT COUNT(*) FROM audit_leaf").await;
+        let _ = app.get("Patient/pat-2").await.is(200);
+        drop_triggers(app.database()).await;
+        let waiting = "eid IN (SELECT eid FROM audit_pending)";
+        let other = bytes(app.database(), &packed::pack(b"{}"));
+        let changed = app.database().execute(&format!("UPDATE audit_event SET body = {other} WHERE {waiting}")).await;
+        assert_eq!(changed, 1);
+        app.sequence().await;
+        let id = app.database().texts(&format!("SELECT id FROM audit_leaf WHERE seq = {seq}")).await;
+        let output = verify(app.database(), &[]);
+        let expected = format!("event {seq} ({}): its content is not what was logged (edited)", id[0]);
+        assert!(!output.status.success() && said(&output).contains(&expected), "{}", said(&output));
+    }
+
     async fn a_history_that_was_rewritten_and_signed_again_is_caught_by_an_older_checkpoint(app: TestApp) {
         let log = Log::of(app).await;
         let seq = log.early + 4;
@@ -299,18 +347,18 @@ both_engines! {
                 // Nothing is found by a display, so that the index stays as it is.
                 let body = String::from_utf8(body).unwrap().replacen("\"display\":\"", "\"display\":\"not ", 1);
                 leaf.content = content_hash(&salt.try_into().unwrap(), body.as_bytes());
-                statements.push(format!("UPDATE audit_event SET body = {} WHERE id = '{}'", log.bytes(body.as_bytes()), leaf.id));
-                statements.push(format!("UPDATE audit_leaf SET content = {}, hash = {} WHERE seq = {seq}", log.bytes(&leaf.content), log.bytes(&leaf.hash())));
+                statements.push(format!("UPDATE audit_event SET body = {} WHERE id = '{}'", bytes(log.database(), body.as_bytes()), leaf.id));
+                statements.push(format!("UPDATE audit_leaf SET content = {}, hash = {} WHERE seq = {seq}", bytes(log.database(), &leaf.content), bytes(log.database(), &leaf.hash())));
             }
             nodes.extend(tree.append(leaf.hash()));
             if sizes.contains(&tree.size().to_string()) {
                 let checkpoint = Checkpoint { origin: AUDIT_LOG.to_owned(), size: tree.size(), root: tree.root() };
                 let note = checkpoint.sign([&audit_signer()]);
-                statements.push(format!("UPDATE audit_checkpoint SET root = {}, note = '{note}' WHERE size = {}", log.bytes(&tree.root()), tree.size()));
+                statements.push(format!("UPDATE audit_checkpoint SET root = {}, note = '{note}' WHERE size = {}", bytes(log.database(), &tree.root()), tree.size()));
             }
         }
-        statements.extend(nodes.iter().map(|node| format!("UPDATE audit_node SET hash = {} WHERE level = {} AND idx = {}", log.bytes(&node.hash), node.id.level, node.id.index)));
-        statements.push(format!("UPDATE audit_sequencer SET edge = {}", log.bytes(&tree.edge().concat())));
+        statements.extend(nodes.iter().map(|node| format!("UPDATE audit_node SET hash = {} WHERE level = {} AND idx = {}", bytes(log.database(), &node.hash), node.id.level, node.id.index)));
+        statements.push(format!("UPDATE audit_sequencer SET edge = {}", bytes(log.database(), &tree.edge().concat())));
         log.execute(&statements).await;
         // With the stolen key it is a log without fault...
         log.holds(&[]);

@@ -106,6 +106,13 @@ impl TestApp {
         entries.iter().map(event).collect()
     }
 
+    /// Places of the events that the index finds by a term.
+    pub async fn places_of(&self, term: &str) -> Vec<i64> {
+        let mut tx = self.library.store.reader().await.expect("a connection");
+        let all = (i64::MIN, i64::MAX);
+        audit::postings::places_of(&mut tx, term, all, i64::MAX).await.expect("the index")
+    }
+
     /// Gives every recorded event its place, as the worker does.
     pub async fn sequence(&self) {
         self.sequencer.run().await.expect("places");
