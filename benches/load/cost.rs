@@ -13,7 +13,7 @@ const ROUNDS: usize = 3;
 const BOOKABLE: usize = 8_000;
 /// Connections that read. What is on the record is durable before the answer leaves, and readers share that wait, so
 /// this is measured with as many readers as keep the machine busy.
-const READERS: u32 = 128;
+const READERS: u32 = 256;
 
 /// Measures both engines and prints the table.
 pub async fn measure() {
