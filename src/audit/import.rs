@@ -190,6 +190,7 @@ fn whole(files: &dyn Files, manifest: Manifest, note: &[u8], trust: Trust<'_>) -
             let leaf = leaves.get(at as usize).and_then(|leaf| Leaf::parse(leaf).ok());
             let salt = row.as_ref().and_then(Row::salt);
             let content = row.as_ref().and_then(|row| row.event).zip(salt.as_ref());
+            let content = content.map(|(event, salt)| Content::of(salt, event.get()));
             if let (Some(row), Some(leaf)) = (&row, &leaf) {
                 differs(row, leaf, &mut verifier);
             }
@@ -197,7 +198,7 @@ fn whole(files: &dyn Files, manifest: Manifest, note: &[u8], trust: Trust<'_>) -
                 seq,
                 leaf: leaf.as_ref(),
                 hash: hashes.get(at as usize).copied(),
-                content: content.map(|(event, salt)| Content { salt, body: event.get() }),
+                content: content.as_ref(),
             });
         }
     }

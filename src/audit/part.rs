@@ -7,6 +7,7 @@ use super::leaf::Leaf;
 use super::path::{verify_consistency, verify_inclusion};
 use super::purge::Gone;
 use super::report::Report;
+use super::terms::Named;
 use super::tree::Hash;
 use super::verify::{believed, same_event};
 use crate::clock::Micros;
@@ -139,7 +140,7 @@ impl<'k> Part<'k> {
             self.report.found(seq, format!("event {seq} ({id}): is not what was logged (edited)"));
         } else if let Some(body) = body {
             self.gone.read(body, leaf.recorded, &mut self.report);
-            same_event(leaf, body, &mut self.report);
+            same_event(leaf, Named::read(body).as_ref(), &mut self.report);
         }
     }
 
@@ -151,7 +152,7 @@ impl<'k> Part<'k> {
             proof.is_some_and(|proof| verify_inclusion(seq, size, &leaf.hash(), proof, &tree.root).is_ok());
         if included {
             self.gone.read(body, leaf.recorded, &mut self.report);
-            same_event(leaf, body, &mut self.report);
+            same_event(leaf, Named::read(body).as_ref(), &mut self.report);
         } else {
             let text = format!("purges.ndjson: event {seq} ({}) is not what was logged (edited)", leaf.id);
             self.report.found(seq, text);

@@ -15,13 +15,25 @@ use super::tree::{Frontier, Hash, Node, NodeId};
 use crate::clock::Micros;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// The content of an event that was not purged.
-#[derive(Clone, Copy, Debug)]
+/// The content of an event that was not purged, hashed and read: nothing of it depends on its leaf, so that many can be
+/// made at once.
+#[derive(Debug)]
 pub struct Content<'a> {
-    /// The salt under its hash.
-    pub salt: &'a Salt,
-    /// The AuditEvent as it was hashed.
-    pub body: &'a str,
+    body: &'a str,
+    hash: Hash,
+    named: Option<Named<'a>>,
+}
+
+impl<'a> Content<'a> {
+    /// Of the AuditEvent `body` as it was hashed, with the salt under its hash.
+    pub fn of(salt: &Salt, body: &'a str) -> Self {
+        Self { body, hash: content_hash(salt, body.as_bytes()), named: Named::read(body) }
+    }
+
+    /// What it says; none when it is no AuditEvent.
+    pub fn named(&self) -> Option<&Named<'a>> {
+        self.named.as_ref()
+    }
 }
 
 /// What is stored for one place of the log.
@@ -34,7 +46,7 @@ pub struct Entry<'a> {
     /// The leaf's hash as it is stored, when it is.
     pub hash: Option<Hash>,
     /// The event; `None` when it was purged or is missing.
-    pub content: Option<Content<'a>>,
+    pub content: Option<&'a Content<'a>>,
 }
 
 /// A hash that is not what the log says, to tell an exchange from an edit.
@@ -74,13 +86,12 @@ pub(super) fn believed(note: &[u8], keys: &[Key]) -> Result<Checkpoint, NoteErro
     Ok(signed.checkpoint)
 }
 
-/// Whether the AuditEvent `body` has the id and time of its `leaf`; what differs is a finding. Returns what was read.
-pub(super) fn same_event<'b>(leaf: &Leaf, body: &'b str, report: &mut Report) -> Option<Named<'b>> {
+/// Whether an AuditEvent has the id and time of its `leaf`; what differs is a finding.
+pub(super) fn same_event(leaf: &Leaf, named: Option<&Named<'_>>, report: &mut Report) {
     let (seq, id) = (leaf.seq, &leaf.id);
-    let named = Named::read(body);
-    let Some((own, told)) = named.as_ref().and_then(|own| own.id.as_ref().zip(own.recorded.as_ref())) else {
+    let Some((own, told)) = named.and_then(|own| own.id.as_ref().zip(own.recorded.as_ref())) else {
         report.found(seq, format!("event {seq} ({id}): is not an AuditEvent"));
-        return named;
+        return;
     };
     if own != id {
         report.found(seq, format!("event {seq} ({id}): calls itself {own} (exchanged)"));
@@ -90,7 +101,6 @@ pub(super) fn same_event<'b>(leaf: &Leaf, body: &'b str, report: &mut Report) ->
         let text = format!("event {seq} ({id}): says that it was recorded {told}, its leaf {recorded}");
         report.found(seq, text);
     }
-    named
 }
 
 impl<'k> Verifier<'k> {
@@ -156,13 +166,13 @@ impl<'k> Verifier<'k> {
             .found(None, format!("event {id} is stored, but no leaf of the log is about it (inserted)"));
     }
 
-    /// The next entry. Returns what was read of its event, if that is the one that was logged.
-    pub fn entry<'b>(&mut self, entry: Entry<'b>) -> Option<Named<'b>> {
+    /// The next entry.
+    pub fn entry(&mut self, entry: Entry<'_>) {
         let seq = entry.seq;
         if seq < self.next {
             let id = entry.leaf.map_or("", |leaf| leaf.id.as_str());
             self.report.found(seq, format!("leaf {seq} ({id}): its place is taken (inserted)"));
-            return None;
+            return;
         }
         if seq > self.next {
             let last = seq - 1;
@@ -174,7 +184,7 @@ impl<'k> Verifier<'k> {
             self.broken.get_or_insert(self.next);
         }
         self.next = seq + 1;
-        let (computed, named) = entry.leaf.map(|leaf| self.leaf(&entry, leaf)).unzip();
+        let computed = entry.leaf.map(|leaf| self.leaf(&entry, leaf));
         if entry.leaf.is_none() {
             let what = if entry.content.is_some() { "event" } else { "place" };
             self.report
@@ -187,11 +197,10 @@ impl<'k> Verifier<'k> {
                 self.broken.get_or_insert(seq);
             }
         }
-        named.flatten()
     }
 
-    /// Compares the leaf with its place, its hash and its event; gives the hash that it should have, and the event.
-    fn leaf<'b>(&mut self, entry: &Entry<'b>, leaf: &Leaf) -> (Hash, Option<Named<'b>>) {
+    /// Compares the leaf with its place, its hash and its event; gives the hash that it should have.
+    fn leaf(&mut self, entry: &Entry<'_>, leaf: &Leaf) -> Hash {
         let (seq, id) = (entry.seq, &leaf.id);
         if leaf.seq != seq {
             self.report.found(seq, format!("leaf {seq} ({id}): says that its place is {} (moved)", leaf.seq));
@@ -200,25 +209,25 @@ impl<'k> Verifier<'k> {
         if entry.hash.is_some_and(|stored| stored != hash) {
             self.report.found(seq, format!("leaf {seq} ({id}): is not what was hashed (edited)"));
         }
-        if entry.content.is_none() {
-            self.gone.missing(seq, leaf.recorded);
+        match entry.content {
+            Some(content) => self.content(seq, leaf, content),
+            None => self.gone.missing(seq, leaf.recorded),
         }
-        (hash, entry.content.and_then(|content| self.content(seq, leaf, content)))
+        hash
     }
 
-    fn content<'b>(&mut self, seq: u64, leaf: &Leaf, content: Content<'b>) -> Option<Named<'b>> {
+    fn content(&mut self, seq: u64, leaf: &Leaf, content: &Content<'_>) {
         self.report.events += 1;
-        let found = content_hash(content.salt, content.body.as_bytes());
-        if found != leaf.content {
+        if content.hash != leaf.content {
             let id = leaf.id.clone();
-            self.mismatches.push(Mismatch { seq, id, expected: leaf.content, found });
-            return None;
+            self.mismatches.push(Mismatch { seq, id, expected: leaf.content, found: content.hash });
+            return;
         }
-        let named = same_event(leaf, content.body, &mut self.report);
-        if named.as_ref().is_some_and(|named| named.has_subtype(purge::CODE)) {
+        let named = content.named();
+        same_event(leaf, named, &mut self.report);
+        if named.is_some_and(|named| named.has_subtype(purge::CODE)) {
             self.gone.read(content.body, leaf.recorded, &mut self.report);
         }
-        named
     }
 
     fn append(&mut self, hash: Hash) {

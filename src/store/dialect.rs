@@ -23,6 +23,11 @@ const REPLACE_VERSION: &str = "WITH r AS (UPDATE resource SET vid = $1, deleted 
     WHERE rid = $5 AND vid = $6 RETURNING rid) \
     INSERT INTO history (rid, type, id, vid, method, at_us, body) SELECT rid, $7, $8, $1, $9, $3, $10 FROM r";
 
+/// Rows by which events of the audit log are found, by the blocks that they are in.
+pub(super) const POSTINGS_OF_BLOCKS: &str = "SELECT term, recorded_us, seq, others FROM audit_term \
+    WHERE ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid";
+const BLOCKS: &str = "SELECT pg_relation_size(to_regclass($1)) / current_setting('block_size')::bigint";
+
 const LOCK_SLOTS: &str = " FOR UPDATE OF s";
 
 /// How a PostgreSQL write begins.
@@ -48,6 +53,20 @@ pub(super) fn lock_slots(tx: &Tx) -> &'static str {
         Engine::Sqlite => "",
         Engine::Postgres => LOCK_SLOTS,
     }
+}
+
+/// The hexadecimal text of a column of bytes; NULL when it is.
+pub(super) fn hex(engine: Engine, column: &str) -> String {
+    match engine {
+        // Its hex() makes an empty text of NULL.
+        Engine::Sqlite => format!("CASE WHEN {column} IS NOT NULL THEN hex({column}) END"),
+        Engine::Postgres => format!("encode({column}, 'hex')"),
+    }
+}
+
+/// How many blocks a table of PostgreSQL has.
+pub(super) async fn blocks(tx: &mut Tx, table: &str) -> Result<i64, StoreError> {
+    tx.one(BLOCKS, args![table]).await?.int(0)
 }
 
 /// The end of a SELECT that takes rows for an update and passes over those that somebody else has in hand.
@@ -116,6 +135,8 @@ pub(super) fn statements(engine: Engine) -> &'static [(&'static str, &'static st
             ("LOCK_NAME", LOCK_NAME),
             ("INSERT_VERSION", INSERT_VERSION),
             ("REPLACE_VERSION", REPLACE_VERSION),
+            ("POSTINGS_OF_BLOCKS", POSTINGS_OF_BLOCKS),
+            ("BLOCKS", BLOCKS),
         ],
     }
 }

@@ -13,6 +13,7 @@ mod dialect;
 pub mod emergency;
 mod error;
 pub mod events;
+mod gather;
 pub mod history;
 pub mod idempotency;
 pub mod index;

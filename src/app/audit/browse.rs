@@ -18,10 +18,11 @@ use std::collections::{BTreeSet, HashMap};
 pub use crate::audit::posting::Place;
 pub use crate::store::audit::sequence::Published;
 
-/// How many events one step walks.
-const CHUNK: usize = 512;
+/// How many events the first step walks; each after it walks twice as many, up to the last number.
+const STEP: usize = 512;
+const LONGEST_STEP: usize = 4 * STEP;
 /// How many events one page looks at. A page that ends here may be short; the next one goes on.
-const MOST: usize = 20 * CHUNK;
+const MOST: usize = 20 * STEP;
 /// How far lists are probed to find the thinnest.
 const PROBE: usize = 64;
 
@@ -186,7 +187,7 @@ async fn places(
 ) -> Result<(Vec<Indexed>, Option<Place>), StoreError> {
     let lists = filter.lists();
     // One more than is shown says whether there is a next page.
-    let step = if filter.is_plain(&lists) { limit + 1 } else { CHUNK };
+    let mut step = if filter.is_plain(&lists) { limit + 1 } else { STEP };
     let mut found: Vec<Indexed> = Vec::new();
     let mut before = after.unwrap_or((filter.until, i64::MIN));
     let mut seen = 0;
@@ -213,6 +214,7 @@ async fn places(
             Some(next) => before = next,
             None => return Ok((found, None)),
         }
+        step = (2 * step).min(LONGEST_STEP);
     }
     Ok((found, Some(before)))
 }

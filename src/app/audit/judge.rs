@@ -6,14 +6,15 @@ use crate::audit::leaf::{Leaf, Salt};
 use crate::audit::note::{Note, NoteError};
 use crate::audit::posting::{self, Place};
 use crate::audit::report::Report;
-use crate::audit::terms::Terms;
+use crate::audit::terms::{Named, Terms};
 use crate::audit::tree::Hash;
 use crate::audit::verify::{Content, Entry, Verifier};
 use crate::clock::Micros;
-use crate::store::audit::log::{Cosignature, Facts, Posting, Postings, Stored, StoredNode, node};
+use crate::store::audit::log::{Cosignature, Facts, Stored, StoredNode, node};
+use crate::store::audit::scan::{Posting, Postings};
 use crate::store::audit::sequence::Published;
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use rayon::prelude::*;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use tokio::sync::{mpsc, oneshot};
@@ -34,15 +35,17 @@ pub(super) enum Page {
     Nodes(Vec<StoredNode>),
     /// What witnesses signed.
     Cosignatures(Vec<Cosignature>),
+    /// The place behind the last leaf, before anything of the index.
+    End(i64),
     /// Leaves with their events, in order.
     Entries(Vec<Stored>),
     /// Ids of events that have no leaf and should have one.
     Strays(Vec<String>),
     /// What the reader itself found.
     Found(Option<u64>, String),
-    /// What the index finds events by, after all leaves.
+    /// What the index finds events by.
     Postings(Postings),
-    /// Asks, after all terms, for the places whose terms differ: the first and the one behind the last.
+    /// Asks, after all leaves and terms, for the places whose terms differ: the first and the one behind the last.
     Suspects(oneshot::Sender<Vec<Range<i64>>>),
     /// Such places, with all terms that are stored for them.
     Suspect(Vec<Stored>, BTreeSet<Term>),
@@ -72,18 +75,24 @@ pub(super) fn run(
                 }
             }
             Page::Cosignatures(some) => some.iter().for_each(|one| cosignature(one, keys, &mut verifier)),
+            Page::End(end) => index.end = end,
             Page::Entries(rows) => {
-                for row in &rows {
-                    let terms = entry(row, &mut verifier).or_else(|| terms(row));
-                    index.expect(row, terms, &mut verifier);
+                let events: Vec<_> = rows.par_iter().map(|row| index.examine(row)).collect();
+                for (row, event) in rows.iter().zip(events) {
+                    entry(row, event.as_ref().map(|event| &event.content), &mut verifier);
+                    index.expect(row, event, &mut verifier);
                 }
             }
             Page::Strays(ids) => ids.iter().for_each(|id| verifier.stray(id)),
             Page::Found(seq, text) => verifier.found(seq, text),
-            Page::Postings(rows) => rows.each(|row| match row {
-                Ok(row) => index.take(row, &mut verifier),
-                Err(text) => verifier.found(None, unreadable(text)),
-            }),
+            Page::Postings(rows) => {
+                for row in rows.each() {
+                    match row {
+                        Ok(row) => index.take(row, &mut verifier),
+                        Err(term) => verifier.found(None, unreadable(term)),
+                    }
+                }
+            }
             Page::Suspects(answer) => {
                 // A reader that went away has its own error.
                 let _ = answer.send(index.suspects(&mut verifier));
@@ -125,34 +134,34 @@ fn cosignature(kept: &Cosignature, keys: &[Key], verifier: &mut Verifier<'_>) {
     }
 }
 
-/// Judges a leaf and its event; returns what the event has to be found by, if it is the one that was logged.
-fn entry(row: &Stored, verifier: &mut Verifier<'_>) -> Option<Terms> {
+/// Judges a leaf and its event.
+fn entry(row: &Stored, content: Option<&Content<'_>>, verifier: &mut Verifier<'_>) {
     let Ok(seq) = u64::try_from(row.seq) else {
         let text = format!("leaf {} ({}): the log has no such place (inserted)", row.seq, row.id);
         verifier.found(None, text);
-        return None;
+        return;
     };
     let hash = Hash::try_from(row.hash.as_slice()).ok();
-    let content = Hash::try_from(row.content.as_slice()).ok();
-    if hash.is_none() || content.is_none() {
+    let logged = Hash::try_from(row.content.as_slice()).ok();
+    if hash.is_none() || logged.is_none() {
         verifier.found(seq, format!("leaf {seq} ({}): a hash has not 32 bytes (edited)", row.id));
     }
     let leaf =
-        Leaf { seq, id: row.id.clone(), recorded: row.recorded_us, content: content.unwrap_or_default() };
+        Leaf { seq, id: row.id.clone(), recorded: row.recorded_us, content: logged.unwrap_or_default() };
     let event = row.event.as_ref();
     if event.is_some_and(|event| event.id != row.id || event.recorded_us != row.recorded_us) {
         let text = format!("event {seq} ({}): its row names another event or time (edited)", row.id);
         verifier.found(seq, text);
     }
-    // What has not the form of a salt or a text can't be what was hashed.
-    let salt: Option<Salt> = event.map(|event| event.salt.as_slice().try_into().unwrap_or_default());
-    let body = event.map(|event| match std::str::from_utf8(&event.body) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(&event.body),
-    });
-    let content = salt.as_ref().zip(body.as_deref()).map(|(salt, body)| Content { salt, body });
-    let named = verifier.entry(Entry { seq, leaf: Some(&leaf), hash, content });
-    named.map(|named| named.terms())
+    verifier.entry(Entry { seq, leaf: Some(&leaf), hash, content });
+}
+
+/// An event with what it has to be found by.
+struct Examined<'r> {
+    content: Content<'r>,
+    facts: Facts,
+    /// Of its terms, see [`Index`].
+    sum: u64,
 }
 
 /// Compares the index with what the events say, without keeping either: sums of keyed hashes over blocks of
@@ -160,15 +169,17 @@ fn entry(row: &Stored, verifier: &mut Verifier<'_>) -> Option<Terms> {
 #[derive(Default)]
 struct Index {
     state: RandomState,
-    expected: Vec<u64>,
-    found: Vec<u64>,
-    /// Places whose events are not there, so that nothing can be said about their terms.
+    /// By the block, since somebody may have written any place.
+    expected: HashMap<i64, u64>,
+    found: HashMap<i64, u64>,
+    /// Places whose events are not there, so that nothing can be said about terms that still have them.
     gone: Vec<Range<i64>>,
-    size: i64,
+    /// The place behind the last leaf.
+    end: i64,
 }
 
-fn unreadable(row: &str) -> String {
-    format!("the index has a row of {row:?} that can't be read (edited)")
+fn unreadable(term: &str) -> String {
+    format!("the index has a row of {term:?} that can't be read (edited)")
 }
 
 /// The terms that an event has to be found by.
@@ -183,35 +194,39 @@ fn words(row: &Stored, terms: Terms) -> impl Iterator<Item = Term> {
 }
 
 impl Index {
+    /// Reads an event; none when it is not there.
+    fn examine<'r>(&self, row: &'r Stored) -> Option<Examined<'r>> {
+        let event = row.event.as_ref()?;
+        // What has not the form of a salt or a text can't be what was hashed.
+        let salt: Salt = event.salt.as_slice().try_into().unwrap_or_default();
+        let content = Content::of(&salt, std::str::from_utf8(&event.body).unwrap_or_default());
+        let terms = content.named().map(Named::terms).unwrap_or_default();
+        let place = (row.recorded_us, row.seq);
+        let sums = terms.words.iter().map(|word| self.sum(self.state.hash_one(word.as_str()), place));
+        let sum = sums.fold(0, u64::wrapping_add);
+        let Terms { kind, action, outcome, .. } = terms;
+        Some(Examined { content, facts: Facts { recorded_us: row.recorded_us, kind, action, outcome }, sum })
+    }
+
     /// Takes in what a leaf's event should be found by, and compares its facts.
-    fn expect(&mut self, row: &Stored, terms: Option<Terms>, verifier: &mut Verifier<'_>) {
+    fn expect(&mut self, row: &Stored, event: Option<Examined<'_>>, verifier: &mut Verifier<'_>) {
         let Some(block) = block(row.seq) else { return };
-        self.size = row.seq + 1;
-        let Some(terms) = terms else {
+        let Some(event) = event else {
             match self.gone.last_mut() {
-                Some(range) if range.end == row.seq => range.end += 1,
-                _ => self.gone.push(row.seq..row.seq + 1),
+                Some(range) if range.end == row.seq => range.end = row.seq.saturating_add(1),
+                _ => self.gone.push(row.seq..row.seq.saturating_add(1)),
             }
             return;
         };
-        let facts = Facts {
-            recorded_us: row.recorded_us,
-            kind: terms.kind.clone(),
-            action: terms.action.clone(),
-            outcome: terms.outcome,
-        };
         let wrong = match &row.index {
-            Some(index) if *index == facts => None,
+            Some(index) if *index == event.facts => None,
             Some(_) => Some("the index says something else about it"),
             None => Some("the index does not have it"),
         };
         if let Some(wrong) = wrong {
             verifier.found(u64::try_from(row.seq).ok(), format!("event {} ({}): {wrong}", row.seq, row.id));
         }
-        for word in &terms.words {
-            let sum = self.sum(self.state.hash_one(word.as_str()), (row.recorded_us, row.seq));
-            add(&mut self.expected, block, sum);
-        }
+        add(&mut self.expected, block, event.sum);
     }
 
     /// Takes in a row of what events are found by.
@@ -220,11 +235,9 @@ impl Index {
         let read = posting::each(row.last, row.others, |place| {
             let seq = place.1;
             match block(seq) {
-                Some(block) if seq < self.size => {
-                    if !self.is_gone(seq) {
-                        let sum = self.sum(term, place);
-                        add(&mut self.found, block, sum);
-                    }
+                Some(block) if seq < self.end => {
+                    let sum = self.sum(term, place);
+                    add(&mut self.found, block, sum);
                 }
                 _ => {
                     let text = format!(
@@ -250,13 +263,15 @@ impl Index {
     }
 
     /// The places whose terms differ, a few blocks at most.
-    fn suspects(&mut self, verifier: &mut Verifier<'_>) -> Vec<Range<i64>> {
-        let blocks = self.expected.len().max(self.found.len());
-        self.expected.resize(blocks, 0);
-        self.found.resize(blocks, 0);
-        let sums = self.expected.iter().zip(&self.found);
-        let differ = (0i64..).zip(sums).filter(|(_, (expected, found))| expected != found);
-        let mut suspects: Vec<_> = differ.map(|(at, _)| at * BLOCK..(at + 1) * BLOCK).collect();
+    fn suspects(&self, verifier: &mut Verifier<'_>) -> Vec<Range<i64>> {
+        let blocks: BTreeSet<i64> = self.expected.keys().chain(self.found.keys()).copied().collect();
+        let differs = |block: &i64| {
+            let [expected, found] =
+                [&self.expected, &self.found].map(|sums| sums.get(block).copied().unwrap_or_default());
+            expected != found
+        };
+        let places = |block: i64| block * BLOCK..(block + 1).saturating_mul(BLOCK);
+        let mut suspects: Vec<_> = blocks.into_iter().filter(differs).map(places).collect();
         for Range { start, end } in suspects.iter().skip(BLOCKS) {
             let text = format!("the index differs from the events between {start} and {}", end - 1);
             verifier.found(u64::try_from(*start).ok(), text);
@@ -280,15 +295,11 @@ impl Index {
 }
 
 /// The block of a place.
-fn block(seq: i64) -> Option<usize> {
-    usize::try_from(seq.div_euclid(BLOCK)).ok()
+fn block(seq: i64) -> Option<i64> {
+    (seq >= 0).then_some(seq / BLOCK)
 }
 
-fn add(sums: &mut Vec<u64>, block: usize, sum: u64) {
-    if sums.len() <= block {
-        sums.resize(block + 1, 0);
-    }
-    if let Some(total) = sums.get_mut(block) {
-        *total = total.wrapping_add(sum);
-    }
+fn add(sums: &mut HashMap<i64, u64>, block: i64, sum: u64) {
+    let total = sums.entry(block).or_default();
+    *total = total.wrapping_add(sum);
 }

@@ -10,6 +10,7 @@ use crate::audit::report::Report;
 use crate::audit::tree::{Hash, edge};
 use crate::clock::Micros;
 use crate::store::audit::log::{self, Stored};
+use crate::store::audit::scan;
 use crate::store::{Store, StoreError, Tx};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -18,12 +19,11 @@ use tokio::task::JoinHandle;
 
 /// Rows of a page.
 const PAGE: i64 = 2048;
-/// Rows of a page of what events are found by.
-const POSTINGS: i64 = 8192;
-/// Before the first of them.
-const BEGINNING: log::Key = (String::new(), (i64::MIN, i64::MIN));
-/// Pages that are read ahead.
-const AHEAD: usize = 4;
+/// Pages of the index that are read for each of leaves, as far as there are any. Where few events share a moment, each
+/// has about ten rows there.
+const BESIDE: usize = 3;
+/// What is read ahead, page by page: that of about four pages of leaves, since nodes come level by level.
+const AHEAD: usize = 64;
 /// Levels above the leaves that a tree can have.
 const LEVELS: i64 = 62;
 
@@ -49,7 +49,7 @@ pub async fn verify(
     let (pages, taken) = mpsc::channel(AHEAD);
     let judged = tokio::task::spawn_blocking(move || judge::run(&keys, saved.as_deref(), now, taken));
     let mut tx = store.snapshot().await?;
-    let read = Reader { tx: &mut tx, pages, next: 0, gap: false }.read().await;
+    let read = Reader { tx: &mut tx, pages, next: 0, gap: false, postings: None }.read().await;
     // Without its sender the judge comes to its end, also when the reading failed.
     let report = judged.await.map_err(|error| StoreError::Other(error.to_string()))?;
     Ok(Verified { waiting: read?, report })
@@ -62,10 +62,15 @@ struct Reader<'t> {
     next: i64,
     /// Whether a leaf is missing: the nodes behind it can't be compared.
     gap: bool,
+    /// Where reading the index goes on; none when there is no more of it.
+    postings: Option<scan::Onward>,
 }
 
 impl Reader<'_> {
     async fn read(mut self) -> Result<i64, StoreError> {
+        let end = log::end(self.tx).await?;
+        self.tell(Page::End(end)).await?;
+        self.postings = Some(scan::beginning(self.tx).await?);
         self.leaves().await?;
         self.beyond().await?;
         self.cosignatures().await?;
@@ -107,7 +112,19 @@ impl Reader<'_> {
                 return self.entries(read).await;
             }
             reading = Some(read);
+            self.postings(BESIDE).await?;
         }
+    }
+
+    /// Some pages of the index. The database has time for them while events are hashed and read.
+    async fn postings(&mut self, pages: usize) -> Result<(), StoreError> {
+        for _ in 0..pages {
+            let Some(from) = self.postings.take() else { break };
+            let Some((postings, next)) = scan::postings(self.tx, from).await? else { break };
+            self.postings = Some(next);
+            self.tell(Page::Postings(postings)).await?;
+        }
+        Ok(())
     }
 
     async fn entries(&self, read: JoinHandle<Result<Vec<Stored>, StoreError>>) -> Result<(), StoreError> {
@@ -117,7 +134,7 @@ impl Reader<'_> {
 
     /// Checkpoints of more than `told` leaves (the first time, of any) and fewer than `until`.
     async fn checkpoints(&mut self, told: i64, until: i64) -> Result<(), StoreError> {
-        let mut from = if told == 0 { i64::MIN } else { told + 1 };
+        let mut from = if told == 0 { i64::MIN } else { told.saturating_add(1) };
         loop {
             let some = log::checkpoints(self.tx, from, until, PAGE).await?;
             let Some(last) = some.last() else { return Ok(()) };
@@ -229,11 +246,7 @@ impl Reader<'_> {
             self.found(Some(seq), format!("the index has an event {seq}, which the log does not have"))
                 .await?;
         }
-        let mut key = BEGINNING;
-        while let Some((postings, last)) = log::postings(self.tx, &key, POSTINGS).await? {
-            key = last;
-            self.tell(Page::Postings(postings)).await?;
-        }
+        self.postings(usize::MAX).await?;
         let (answer, suspects) = oneshot::channel();
         self.tell(Page::Suspects(answer)).await?;
         let suspects = suspects.await.map_err(|error| StoreError::Other(error.to_string()))?;
@@ -249,21 +262,21 @@ impl Reader<'_> {
     /// All terms of these places. There is no quick way to them.
     async fn terms(&mut self, wanted: &[Range<i64>]) -> Result<Vec<BTreeSet<Term>>, StoreError> {
         let mut found = vec![BTreeSet::new(); wanted.len()];
-        let mut key = BEGINNING;
-        while !wanted.is_empty()
-            && let Some((postings, last)) = log::postings(self.tx, &key, POSTINGS).await?
-        {
-            key = last;
-            postings.each(|row| {
-                // What can't be read was told.
-                let Ok(row) = row else { return };
+        if wanted.is_empty() {
+            return Ok(found);
+        }
+        let mut from = scan::beginning(self.tx).await?;
+        while let Some((postings, next)) = scan::postings(self.tx, from).await? {
+            from = next;
+            // What can't be read was told.
+            for row in postings.each().flatten() {
                 for place in posting::places(row.last, row.others).unwrap_or_default() {
                     let at = wanted.iter().position(|places| places.contains(&place.1));
                     if let Some(terms) = at.and_then(|at| found.get_mut(at)) {
                         terms.insert((row.term.to_owned(), place));
                     }
                 }
-            });
+            }
         }
         Ok(found)
     }

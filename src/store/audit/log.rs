@@ -2,44 +2,56 @@
 
 use crate::args;
 use crate::audit::packed::unpack;
-use crate::audit::posting::Place;
 use crate::audit::tree::{Node, NodeId};
 use crate::clock::Micros;
 use crate::store::audit::sequence::Published;
 use crate::store::db::{Arg, Row, Tx, statements};
+use crate::store::gather::{Column, Gathered, bytes, gather, int, opt};
 use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
 
 statements! {
-    STORED = "SELECT l.seq, l.id, l.recorded_us, l.content, l.hash, e.id, e.recorded_us, e.salt, e.body, \
-            i.recorded_us, i.type, i.action, i.outcome FROM audit_leaf l \
+    STORED = "SELECT l.seq, l.id, l.recorded_us, l.content, l.hash, e.id AS event, e.recorded_us AS event_us, e.salt, \
+            e.body, i.recorded_us AS index_us, i.type, i.action, i.outcome FROM audit_leaf l \
         LEFT JOIN audit_event e ON e.eid = l.eid LEFT JOIN audit_index i ON i.seq = l.seq AND i.seq >= $1 \
         WHERE l.seq >= $1 ORDER BY l.seq";
+    LAST = "SELECT MAX(seq) FROM audit_leaf";
     CHECKPOINTS = "SELECT size, root, at_us, note FROM audit_checkpoint WHERE size >= $1 AND size < $2 \
         ORDER BY size LIMIT $3";
     COSIGNATURES = "SELECT s.size, s.witness, s.line, c.note FROM audit_cosignature s \
         LEFT JOIN audit_checkpoint c ON c.size = s.size \
         WHERE (s.size, s.witness) > ($1, $2) ORDER BY s.size, s.witness";
-    NODES = "SELECT level, idx, hash FROM audit_node WHERE level = $1 AND idx >= $2 AND idx < $3";
+    NODES = "SELECT idx, hash FROM audit_node WHERE level = $1 AND idx >= $2 AND idx < $3";
     NODES_WITHOUT_LEVEL = "SELECT level, idx, hash FROM audit_node WHERE level < 1 OR level > 62 \
         ORDER BY level, idx LIMIT 100";
-    STRAYS = "SELECT e.eid, e.id FROM audit_event e LEFT JOIN audit_leaf l ON l.eid = e.eid \
-        LEFT JOIN audit_pending p ON p.eid = e.eid \
-        WHERE l.eid IS NULL AND p.eid IS NULL AND e.eid > $1 ORDER BY e.eid";
+    // The id is looked up where one is found, so that keys are compared by their indexes alone.
+    STRAYS = "SELECT s.eid, (SELECT id FROM audit_event WHERE eid = s.eid) FROM (SELECT e.eid FROM audit_event e \
+        LEFT JOIN audit_leaf l ON l.eid = e.eid LEFT JOIN audit_pending p ON p.eid = e.eid \
+        WHERE l.eid IS NULL AND p.eid IS NULL AND e.eid > $1) s ORDER BY s.eid";
     LOST = "SELECT COUNT(*) FROM audit_pending p LEFT JOIN audit_event e ON e.eid = p.eid WHERE e.eid IS NULL";
     WAITING = "SELECT COUNT(*) FROM audit_pending";
     INDEXED_BEYOND = "SELECT i.seq FROM audit_index i LEFT JOIN audit_leaf l ON l.seq = i.seq \
         WHERE l.seq IS NULL ORDER BY i.seq";
-    // A row for each of them costs several times what finding it does.
-    GATHERED = "SELECT string_agg(concat_ws('\u{1f}', t.term, t.recorded_us, t.seq, t.others), '\u{1e}'), COUNT(*) FROM ( \
-        SELECT term, recorded_us, seq, others FROM audit_term WHERE (term, recorded_us, seq) > ($1, $2, $3) \
-        ORDER BY term, recorded_us, seq LIMIT $4) t";
-    POSTINGS = "SELECT term, recorded_us, seq, others FROM audit_term WHERE (term, recorded_us, seq) > ($1, $2, $3) \
-        ORDER BY term, recorded_us, seq LIMIT $4";
     SEQUENCER = "SELECT size, edge FROM audit_sequencer WHERE one = 1";
     SPAN = "SELECT MIN(seq), MAX(seq) FROM audit_index WHERE recorded_us >= $1 AND recorded_us < $2 \
         AND seq < $3";
 }
+
+const STORED_COLUMNS: [Column; 13] = [
+    Column::Value("seq"),
+    Column::Value("id"),
+    Column::Value("recorded_us"),
+    Column::Bytes("content"),
+    Column::Bytes("hash"),
+    Column::OptValue("event"),
+    Column::OptValue("event_us"),
+    Column::Bytes("salt"),
+    Column::Bytes("body"),
+    Column::OptValue("index_us"),
+    Column::OptValue("type"),
+    Column::OptValue("action"),
+    Column::OptValue("outcome"),
+];
 
 /// What is stored for one leaf, whether it is as it should be or not.
 #[derive(Clone, Debug)]
@@ -86,81 +98,31 @@ pub struct Facts {
     pub outcome: i64,
 }
 
-/// A row of what events are found by, as it is stored.
-#[derive(Clone, Copy, Debug)]
-pub struct Posting<'a> {
-    /// See [`crate::audit::terms`].
-    pub term: &'a str,
-    /// The last of its events.
-    pub last: Place,
-    /// The others, see [`crate::audit::posting`].
-    pub others: &'a str,
-}
-
-/// A term and the last event of a row: the rows' key.
-pub type Key = (String, Place);
-
-/// Rows of what events are found by, in the order of their keys.
-#[derive(Debug)]
-pub enum Postings {
-    /// In one text: a row for each of them costs several times what finding it does.
-    Gathered(String),
-    /// With what the row says of its others.
-    Each(Vec<(Key, String)>),
-}
-
-impl Postings {
-    /// Tells each of them, or its text when it is none.
-    pub fn each<'a>(&'a self, mut tell: impl FnMut(Result<Posting<'a>, &'a str>)) {
-        match self {
-            Self::Gathered(text) => text.split('\u{1e}').for_each(|row| tell(split(row).ok_or(row))),
-            Self::Each(rows) => {
-                for ((term, last), others) in rows {
-                    tell(Ok(Posting { term, last: *last, others }));
-                }
-            }
-        }
-    }
-
-    /// The last one's key.
-    fn last(&self) -> Option<Key> {
-        match self {
-            Self::Gathered(text) => {
-                let Posting { term, last, .. } = text.rsplit('\u{1e}').next().and_then(split)?;
-                Some((term.to_owned(), last))
-            }
-            Self::Each(rows) => rows.last().map(|(key, _)| key.clone()),
-        }
-    }
-}
-
-fn split(text: &str) -> Option<Posting<'_>> {
-    let mut parts = text.split('\u{1f}');
-    let (term, recorded_us, seq) = (parts.next()?, parts.next()?, parts.next()?);
-    let others = parts.next()?;
-    let last = (recorded_us.parse().ok()?, seq.parse().ok()?);
-    parts.next().is_none().then_some(Posting { term, last, others })
-}
-
 /// Rows for leaves that nobody has read yet, in order.
 #[derive(Debug)]
-pub struct Unread(Vec<Row>);
+pub struct Unread(Gathered<13>);
 
 impl Unread {
     /// The places of the leaves.
     pub fn places(&self) -> Result<Vec<i64>, StoreError> {
-        self.0.iter().map(|row| row.int(0)).collect()
+        self.0.rows().map(|[seq, ..]| int(seq)).collect()
     }
 
     /// Reads and unpacks them, which takes as long as it took the database to find them.
     pub fn read(&self) -> Result<Vec<Stored>, StoreError> {
-        self.0.iter().map(read_stored).collect()
+        self.0.rows().map(read_stored).collect()
     }
+}
+
+/// The place behind the last leaf.
+pub async fn end(tx: &mut Tx) -> Result<i64, StoreError> {
+    Ok(tx.one(LAST, args![]).await?.opt_int(0)?.map_or(0, |last| last.saturating_add(1)))
 }
 
 /// What is stored from `seq` on, `limit` at most, in order.
 pub async fn unread(tx: &mut Tx, seq: i64, limit: i64) -> Result<Unread, StoreError> {
-    Ok(Unread(tx.all(rows::first(STORED, limit), args![seq]).await?))
+    let select = format!("{STORED} LIMIT {limit}");
+    Ok(Unread(gather(tx, &select, STORED_COLUMNS, args![seq]).await?))
 }
 
 /// The same, read.
@@ -168,25 +130,33 @@ pub async fn stored(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Stored>, St
     unread(tx, seq, limit).await?.read()
 }
 
-fn read_stored(row: &Row) -> Result<Stored, StoreError> {
-    let event = match row.opt_text(5)? {
-        Some(id) => {
-            Some(StoredEvent { id, recorded_us: row.int(6)?, salt: row.blob(7)?, body: unpack(row.blob(8)?) })
-        }
+fn read_stored(columns: [&str; 13]) -> Result<Stored, StoreError> {
+    let [seq, id, recorded_us, content, hash, event, event_us, salt, body, index_us, kind, action, outcome] =
+        columns;
+    let event = match opt(event) {
+        Some(id) => Some(StoredEvent {
+            id: id.to_owned(),
+            recorded_us: int(event_us)?,
+            salt: bytes(salt)?,
+            body: unpack(bytes(body)?),
+        }),
         None => None,
     };
-    let index = match row.opt_int(9)? {
-        Some(recorded_us) => {
-            Some(Facts { recorded_us, kind: row.text(10)?, action: row.text(11)?, outcome: row.int(12)? })
-        }
+    let index = match opt(index_us) {
+        Some(recorded_us) => Some(Facts {
+            recorded_us: int(recorded_us)?,
+            kind: kind.to_owned(),
+            action: action.to_owned(),
+            outcome: int(outcome)?,
+        }),
         None => None,
     };
     Ok(Stored {
-        seq: row.int(0)?,
-        id: row.text(1)?,
-        recorded_us: row.int(2)?,
-        content: row.blob(3)?,
-        hash: row.blob(4)?,
+        seq: int(seq)?,
+        id: id.to_owned(),
+        recorded_us: int(recorded_us)?,
+        content: bytes(content)?,
+        hash: bytes(hash)?,
         event,
         index,
     })
@@ -238,7 +208,9 @@ pub type StoredNode = (i64, i64, Vec<u8>);
 
 /// Nodes of a level with an index of at least `from` and less than `until`.
 pub async fn nodes(tx: &mut Tx, level: i64, from: i64, until: i64) -> Result<Vec<StoredNode>, StoreError> {
-    tx.all(NODES, args![level, from, until]).await?.iter().map(read_node).collect()
+    let columns = [Column::Value("idx"), Column::Bytes("hash")];
+    let nodes = gather(tx, NODES, columns, args![level, from, until]).await?;
+    nodes.rows().map(|[index, hash]| Ok((level, int(index)?, bytes(hash)?))).collect()
 }
 
 /// Nodes of a level that no tree has, the first hundred.
@@ -305,29 +277,6 @@ pub async fn waiting(tx: &mut Tx) -> Result<i64, StoreError> {
 /// Places that the index has and the log has not.
 pub async fn indexed_beyond(tx: &mut Tx, limit: i64) -> Result<Vec<i64>, StoreError> {
     tx.all(rows::first(INDEXED_BEYOND, limit), args![]).await?.iter().map(|row| row.int(0)).collect()
-}
-
-/// The rows behind a key, `limit` at most, with the last one's key; none when there are no more.
-pub async fn postings(
-    tx: &mut Tx,
-    (term, place): &Key,
-    limit: i64,
-) -> Result<Option<(Postings, Key)>, StoreError> {
-    let args = || args![term.as_str(), place.0, place.1, limit];
-    let gathered = tx.one(GATHERED, args()).await?;
-    let Some(text) = gathered.opt_text(0)? else { return Ok(None) };
-    let rows = memchr::memchr_iter(b'\x1e', text.as_bytes()).count() as i64 + 1;
-    let mut postings = Postings::Gathered(text);
-    // Somebody may have written one that holds what stands between them.
-    if rows != gathered.int(1)? || postings.last().is_none() {
-        let rows = tx.all(POSTINGS, args()).await?;
-        postings = Postings::Each(rows.iter().map(read_posting).collect::<Result<_, _>>()?);
-    }
-    Ok(postings.last().map(|last| (postings, last)))
-}
-
-fn read_posting(row: &Row) -> Result<(Key, String), StoreError> {
-    Ok(((row.text(0)?, (row.int(1)?, row.int(2)?)), row.text(3)?))
 }
 
 /// The sequencer's size and the hashes of its edge, one behind the other; none when its row is gone.

@@ -7,6 +7,7 @@ pub mod page;
 pub mod postings;
 pub mod purge;
 pub mod review;
+pub mod scan;
 pub mod search;
 pub mod sequence;
 pub mod told;
@@ -21,6 +22,7 @@ pub(super) fn statements() -> Vec<(&'static str, &'static str)> {
         postings::STATEMENTS,
         purge::STATEMENTS,
         review::STATEMENTS,
+        scan::STATEMENTS,
         search::STATEMENTS,
         sequence::STATEMENTS,
         told::STATEMENTS,

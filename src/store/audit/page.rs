@@ -8,7 +8,8 @@ use crate::args;
 use crate::audit::packed::{self, unpack};
 use crate::audit::posting::Place;
 use crate::clock::Micros;
-use crate::store::db::{Arg, Row, Tx, statements};
+use crate::store::db::{Arg, Tx, statements};
+use crate::store::gather::{Column, gather, int};
 use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
@@ -131,9 +132,7 @@ pub async fn walk(
         places = postings::newest(tx, word, from, before, limit).await?;
     } else {
         let (text, args) = statement(list, from, before);
-        let text = format!("{text} LIMIT {limit}");
-        let rows = tx.all(AssertSqlSafe(text), args).await?;
-        let events = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let events = gathered(tx, &format!("{text} LIMIT {limit}"), args).await?;
         places.extend(events.iter().map(Indexed::place));
         facts = Some(events);
     }
@@ -166,23 +165,25 @@ pub async fn indexed(tx: &mut Tx, places: &[Place]) -> Result<Vec<Indexed>, Stor
             each.join(", ")
         );
         let args = some.iter().map(|place| Arg::from(place.1)).collect();
-        for row in &tx.all(AssertSqlSafe(text), args).await? {
-            let event = read(row)?;
-            found.insert(event.seq, event);
-        }
+        found.extend(gathered(tx, &text, args).await?.into_iter().map(|event| (event.seq, event)));
         rest = others;
     }
     Ok(places.iter().filter_map(|place| found.remove(&place.1)).collect())
 }
 
-fn read(row: &Row) -> Result<Indexed, StoreError> {
-    Ok(Indexed {
-        seq: row.int(0)?,
-        recorded_us: row.int(1)?,
-        kind: row.text(2)?,
-        action: row.text(3)?,
-        outcome: row.int(4)?,
-    })
+async fn gathered(tx: &mut Tx, select: &str, args: Vec<Arg>) -> Result<Vec<Indexed>, StoreError> {
+    let columns = ["seq", "recorded_us", "type", "action", "outcome"].map(Column::Value);
+    let rows = gather(tx, select, columns, args).await?;
+    let read = |[seq, recorded_us, kind, action, outcome]: [&str; 5]| {
+        Ok(Indexed {
+            seq: int(seq)?,
+            recorded_us: int(recorded_us)?,
+            kind: kind.to_owned(),
+            action: action.to_owned(),
+            outcome: int(outcome)?,
+        })
+    };
+    rows.rows().map(read).collect()
 }
 
 /// The events at these places, in whatever order.

@@ -3,10 +3,10 @@
 use crate::args;
 use crate::audit::posting::{self, Place, SPAN};
 use crate::clock::Micros;
-use crate::store::db::{Arg, Engine, Row, Tx, statements};
+use crate::store::db::{Arg, Engine, Tx, statements};
+use crate::store::gather::{Column, Gathered, gather, int};
 use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 statements! {
@@ -20,6 +20,9 @@ statements! {
 
 /// How many rows are read first, when it is not known how many events each has.
 const FEW: i64 = 64;
+
+/// How many events with a term are read for each that is looked for among them.
+const NEAR: usize = 4;
 
 /// A term and when an event with it was recorded.
 type Known<'t> = (&'t str, Place);
@@ -42,9 +45,15 @@ fn line(term: &str, row: &[Place]) -> Option<Vec<Arg>> {
     Some(args![term, *recorded_us, *seq, posting::others(row)])
 }
 
-/// The places of a row.
-fn places(row: &Row) -> Result<Vec<Place>, StoreError> {
-    let places = posting::places((row.int(0)?, row.int(1)?), &row.text(2)?);
+/// The rows of a SELECT.
+async fn gathered(tx: &mut Tx, select: &str, args: Vec<Arg>) -> Result<Gathered<3>, StoreError> {
+    gather(tx, select, ["recorded_us", "seq", "others"].map(Column::Value), args).await
+}
+
+/// A row's key and places.
+fn read([recorded_us, seq, others]: [&str; 3]) -> Result<(Place, Vec<Place>), StoreError> {
+    let last = (int(recorded_us)?, int(seq)?);
+    let places = posting::places(last, others).map(|places| (last, places));
     let edited = "a row of the audit log's index can't be read; a verification tells where it was edited";
     places.ok_or_else(|| StoreError::Other(edited.to_owned()))
 }
@@ -58,23 +67,26 @@ pub async fn newest(
     limit: usize,
 ) -> Result<Vec<Place>, StoreError> {
     let mut found = Vec::new();
-    let (mut behind, mut read, mut most) = ((before.0.saturating_add(SPAN + 1), i64::MIN), 0, FEW);
+    let (mut behind, mut seen, mut most) = ((before.0.saturating_add(SPAN + 1), i64::MIN), 0, FEW);
     loop {
-        let some = tx.all(rows::first(NEWEST, most), args![term, from, behind.0, behind.1]).await?;
-        for row in &some {
-            behind = (row.int(0)?, row.int(1)?);
-            found.extend(places(row)?.into_iter().filter(|place| place.0 >= from && *place < before));
+        let select = format!("{NEWEST} LIMIT {most}");
+        let some = gathered(tx, &select, args![term, from, behind.0, behind.1]).await?;
+        let mut rows = 0;
+        for row in some.rows() {
+            let (last, places) = read(row)?;
+            (rows, behind) = (rows + 1, last);
+            found.extend(places.into_iter().filter(|place| place.0 >= from && *place < before));
         }
         found.sort_unstable_by(|one, other| other.cmp(one));
-        let last = (some.len() as i64) < most;
+        let last = rows < most;
         // Rows that were not read have nothing behind their key, which is before that of the last one read.
         let settled = found.partition_point(|place| *place >= behind);
         if last || settled >= limit {
             found.truncate(limit);
             return Ok(found);
         }
-        read += most;
-        most = next(read, settled, limit);
+        seen += most;
+        most = next(seen, settled, limit);
     }
 }
 
@@ -87,32 +99,35 @@ pub async fn oldest(
     limit: usize,
 ) -> Result<Vec<Place>, StoreError> {
     let mut found = Vec::new();
-    let (mut behind, mut read, mut most) = (after, 0, FEW);
+    let (mut behind, mut seen, mut most) = (after, 0, FEW);
     loop {
         let args = args![term, until.saturating_add(SPAN), behind.0, behind.1];
-        let some = tx.all(rows::first(OLDEST, most), args).await?;
-        for row in &some {
-            behind = (row.int(0)?, row.int(1)?);
-            found.extend(places(row)?.into_iter().filter(|place| place.0 < until && *place > after));
+        let some = gathered(tx, &format!("{OLDEST} LIMIT {most}"), args).await?;
+        let mut rows = 0;
+        for row in some.rows() {
+            let (last, places) = read(row)?;
+            (rows, behind) = (rows + 1, last);
+            found.extend(places.into_iter().filter(|place| place.0 < until && *place > after));
         }
         found.sort_unstable();
-        let last = (some.len() as i64) < most;
+        let last = rows < most;
         // Rows that were not read have nothing that is a moment before their key, which is behind that of the last.
         let settled = found.partition_point(|place| place.0 < behind.0.saturating_sub(SPAN));
         if last || settled >= limit {
             found.truncate(limit);
             return Ok(found);
         }
-        read += most;
-        most = next(read, settled, limit);
+        seen += most;
+        most = next(seen, settled, limit);
     }
 }
 
-/// How many rows are read next, when so many had so many of the events that are wanted.
+/// How many rows are read next, when so many had so many of the events that are wanted: a power of two, so that few
+/// statements are prepared.
 fn next(read: i64, had: usize, wanted: usize) -> i64 {
     let (had, wanted) = (had.max(1) as i64, i64::try_from(wanted).unwrap_or(i64::MAX));
     let rows = (wanted - had).saturating_mul(read) / had;
-    rows.clamp(FEW, wanted.max(FEW))
+    rows.clamp(FEW, wanted.max(FEW)).unsigned_abs().next_power_of_two() as i64
 }
 
 /// Places below `size` of the events with a term, recorded from `from` to before `until`, in the order of the log.
@@ -123,9 +138,9 @@ pub async fn places_of(
     size: i64,
 ) -> Result<Vec<i64>, StoreError> {
     let mut found = Vec::new();
-    for row in &tx.all(WITHIN, args![term, from, until.saturating_add(SPAN)]).await? {
+    for row in gathered(tx, WITHIN, args![term, from, until.saturating_add(SPAN)]).await?.rows() {
         let wanted = |place: &Place| (from..until).contains(&place.0) && place.1 < size;
-        found.extend(places(row)?.into_iter().filter(wanted).map(|(_, seq)| seq));
+        found.extend(read(row)?.1.into_iter().filter(wanted).map(|(_, seq)| seq));
     }
     found.sort_unstable();
     Ok(found)
@@ -134,8 +149,17 @@ pub async fn places_of(
 /// Those of some events that have a term.
 pub async fn having(tx: &mut Tx, term: &str, events: &[Place]) -> Result<HashSet<Place>, StoreError> {
     let all: HashSet<&Place> = events.iter().collect();
-    let rows = around(tx, term, events).await?;
-    Ok(rows.into_values().flatten().filter(|place| all.contains(place)).collect())
+    let (Some(oldest), Some(newest)) = (events.iter().min(), events.iter().max()) else {
+        return Ok(HashSet::new());
+    };
+    // To read what lies between costs less than to look up each, unless it is much more.
+    let many = NEAR * events.len();
+    let mut found = self::newest(tx, term, oldest.0, (newest.0, newest.1.saturating_add(1)), many).await?;
+    if let Some(last) = found.get(many - 1).copied() {
+        let rest: Vec<Place> = events.iter().filter(|place| **place < last).copied().collect();
+        found.extend(around(tx, term, &rest).await?.into_values().flatten());
+    }
+    Ok(found.into_iter().filter(|place| all.contains(place)).collect())
 }
 
 /// Takes events out of the rows that they are found by.
@@ -173,10 +197,9 @@ async fn around(tx: &mut Tx, term: &str, events: &[Place]) -> Result<HashMap<Pla
         let mut args = args![term];
         args.extend(some.iter().map(|place| Arg::from(place.0)));
         let text = statement(tx.engine(), some.len());
-        for row in &tx.all(AssertSqlSafe(text), args).await? {
-            if let Entry::Vacant(new) = found.entry((row.int(0)?, row.int(1)?)) {
-                new.insert(places(row)?);
-            }
+        for row in gathered(tx, &text, args).await?.rows() {
+            let (last, places) = read(row)?;
+            found.insert(last, places);
         }
         rest = others;
     }

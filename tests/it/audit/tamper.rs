@@ -183,6 +183,33 @@ both_engines! {
             &[format!("DELETE FROM audit_leaf WHERE seq = {one}")],
             &[format!("leaf {one} is missing (deleted)"), format!("event {id} is stored, but no leaf of the log is about it")],
         ).await;
+        // An id that holds what stands between columns and rows where many are read as one.
+        let (ends, chr) = match log.database().engine {
+            Engine::Sqlite => ("X'1f1e1a'", "char"),
+            Engine::Postgres => ("'\\x1f1e1a'", "chr"),
+        };
+        for code in [26, 30, 31] {
+            log.is_found(
+                &[format!("UPDATE audit_leaf SET id = 'a' || {chr}({code}) || 'b' WHERE seq = {one}")],
+                &[format!("leaf {one} (a")],
+            ).await;
+            log.is_found(
+                &[format!("UPDATE audit_event SET id = {chr}({code}) WHERE eid = {}", eid(one))],
+                &[format!("event {one}")],
+            ).await;
+        }
+        log.is_found(
+            &[format!("UPDATE audit_event SET salt = {ends}, body = {ends} WHERE eid = {}", eid(one))],
+            &[format!("event {one} ({id}): its content is not what was logged (edited)")],
+        ).await;
+        // So far behind the others that nothing can be counted up to it.
+        for far in [1 << 62, i64::MAX] {
+            log.is_found(
+                &[format!("INSERT INTO audit_leaf (seq, eid, id, recorded_us, content, hash) SELECT {far}, 900007, 'far', recorded_us, content, hash FROM audit_leaf WHERE seq = {one}"),
+                  format!("INSERT INTO audit_term (term, recorded_us, seq) VALUES ('i:far', 0, {})", far - 1)],
+                &[format!("leaves {size} to {} are missing (deleted)", far - 1), format!("event {}: the index finds it by a term that is not its own", far - 1)],
+            ).await;
+        }
         log.is_found(
             &[format!("UPDATE audit_leaf SET recorded_us = recorded_us - 1 WHERE seq = {one}")],
             &[format!("leaf {one} ({id}): is not what was hashed (edited)")],
