@@ -51,8 +51,8 @@ pub(super) async fn gather<const N: usize>(
     let all =
         format!("SELECT string_agg(concat_ws('{COLUMN}', {shorts}), '{ROW}'), COUNT(*) FROM ({select}) g");
     let row = tx.one(AssertSqlSafe(all), args.clone()).await?;
-    let text = row.opt_text(0)?;
-    if text.as_deref().is_none_or(|text| is_split::<N>(text, row.int(1).unwrap_or_default())) {
+    let (text, count) = (row.opt_text(0)?, row.int(1)?);
+    if text.as_deref().is_none_or(|text| is_split::<N>(text, count)) {
         return Ok(Gathered { text, each: Vec::new() });
     }
     let rows = tx.all(AssertSqlSafe(format!("SELECT {texts} FROM ({select}) g")), args).await?;

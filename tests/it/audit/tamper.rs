@@ -193,10 +193,12 @@ both_engines! {
                 &[format!("UPDATE audit_leaf SET id = 'a' || {chr}({code}) || 'b' WHERE seq = {one}")],
                 &[format!("leaf {one} (a")],
             ).await;
-            log.is_found(
-                &[format!("UPDATE audit_event SET id = {chr}({code}) WHERE eid = {}", eid(one))],
-                &[format!("event {one}")],
-            ).await;
+            // The mark of NULL reads as if no event were there.
+            let said = match code {
+                26 => format!("event {one} is gone, and no purge event says so (deleted)"),
+                _ => format!("event {one} ({id}): its row names another event or time (edited)"),
+            };
+            log.is_found(&[format!("UPDATE audit_event SET id = {chr}({code}) WHERE eid = {}", eid(one))], &[said]).await;
         }
         log.is_found(
             &[format!("UPDATE audit_event SET salt = {ends}, body = {ends} WHERE eid = {}", eid(one))],
