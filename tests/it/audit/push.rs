@@ -2,6 +2,7 @@
 
 use super::listener::Listener;
 use crate::support::clinic::seed;
+use crate::support::ports::free_port;
 use crate::support::{Database, Engine, TestApp, both_engines, slotwright};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -199,7 +200,7 @@ both_engines! {
     async fn what_can_not_be_reached_is_told(engine: Engine) {
         let database = Database::create(engine).await;
         let file = format!("file:{}/no/such/place", database.dir().display());
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         // A private address that nobody listed is not connected to, either.
         let server = Listener::start(|_, _| (200, "text/plain", String::new())).await;
         let places = format!("{file},https://{}/,syslog+tcp://127.0.0.1:{port},syslog:/no/such/socket", server.host());

@@ -2,7 +2,8 @@
 
 use super::receiver::Receiver;
 use super::{Notifying, subscription};
-use crate::emergency::mail::{MailServer, free_port, text};
+use crate::emergency::mail::{MailServer, text};
+use crate::support::ports::free_port;
 use crate::support::{Engine, both_engines};
 use slotwright::worker::delivery;
 use std::time::Duration;

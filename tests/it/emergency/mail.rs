@@ -1,13 +1,13 @@
 //! Compliance officers are told by mail, by a real mail server that may be away for a while.
 
 use super::{REASON, begun, declare};
+use crate::support::ports::free_port;
 use crate::support::{Database, Engine, TestApp, both_engines};
 use serde_json::Value;
 use slotwright::app::notices;
 use slotwright::clock::Clock;
 use slotwright::worker::mail;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -59,11 +59,6 @@ impl Drop for MailServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// A port at which nobody is.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
 }
 
 /// A server that mails to two officers, by a mail server on this port.

@@ -1,7 +1,8 @@
 //! The event log at a real NATS server (Debian: nats-server).
 
 use super::{sent_by_two, until_sent};
-use crate::support::pg::{free_port, wait_until};
+use crate::support::pg::wait_until;
+use crate::support::ports::free_port;
 use crate::support::{Database, Engine, TestApp, both_engines, clinic};
 use async_nats::jetstream::{self, consumer::pull};
 use futures_util::StreamExt;

@@ -1,7 +1,7 @@
 //! Around every request: ids, limits of time, pages, metrics, and stopping without breaking a promise.
 
 use super::{answer, connect, header, raw};
-use crate::support::pg::free_port;
+use crate::support::ports::free_port;
 use crate::support::{Database, Engine, ServerProcess, TestApp, block_on, clinic};
 use reqwest::Method;
 use std::process::Command;

@@ -35,6 +35,7 @@ mod client;
 pub mod clinic;
 mod database;
 pub mod pg;
+pub mod ports;
 mod process;
 
 pub use app::{FixedApp, TestApp};

@@ -4,8 +4,8 @@
 //! that started it, also when that process is killed: a watchdog of its own session waits for our pid to
 //! end, stops the cluster and deletes its files.
 
+use super::ports::free_port;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -147,12 +147,6 @@ fn is_root() -> bool {
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A port that nobody listens on now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// Waits until `ready` says so, at most `limit`; false when it never did.

@@ -3,7 +3,8 @@
 use super::auth;
 use super::client::Client;
 use super::database::Database;
-use super::pg::{free_port, wait_until};
+use super::pg::wait_until;
+use super::ports::free_port;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 

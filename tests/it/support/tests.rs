@@ -1,6 +1,18 @@
 //! The harness itself.
 
+use super::ports::free_port;
 use super::{Database, Engine};
+use std::collections::HashSet;
+
+#[test]
+fn a_port_is_given_once() {
+    let some = || (0..200).map(|_| free_port()).collect::<Vec<u16>>();
+    let given: Vec<u16> = std::thread::scope(|scope| {
+        let givers: Vec<_> = (0..4).map(|_| scope.spawn(some)).collect();
+        givers.into_iter().flat_map(|giver| giver.join().expect("ports")).collect()
+    });
+    assert_eq!(given.iter().collect::<HashSet<_>>().len(), 800);
+}
 
 both_engines! {
     async fn databases_are_fresh(engine: Engine) {

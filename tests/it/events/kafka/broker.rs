@@ -1,6 +1,7 @@
 //! A real broker: Apache Kafka in one process (KRaft), as Maven fetches it (tests/kafka).
 
-use crate::support::pg::{free_port, wait_until};
+use crate::support::pg::wait_until;
+use crate::support::ports::free_port;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rskafka::chrono::{DateTime, Utc};
 use rskafka::client::partition::{OffsetAt, UnknownTopicHandling};

@@ -3,7 +3,8 @@
 use super::broker::Broker;
 use super::{assert_nothing_lost, settings, topic};
 use crate::events::stream::Nats;
-use crate::support::pg::{free_port, wait_until};
+use crate::support::pg::wait_until;
+use crate::support::ports::free_port;
 use crate::support::{Client, Database, Engine, ServerProcess, both_engines, clinic};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
