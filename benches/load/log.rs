@@ -39,7 +39,11 @@ pub async fn measure(events: u64) {
         "\n| audit log | events | page of 50: p50 | p99 | proof: p50 | p99 | verified a second: database | export |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+    let only = std::env::var("ENGINE").ok();
     for (engine, name) in [(Engine::Sqlite, "SQLite"), (Engine::Postgres, "PostgreSQL")] {
+        if only.as_deref().is_some_and(|only| !name.eq_ignore_ascii_case(only)) {
+            continue;
+        }
         let app = TestApp::start_with(Database::create(engine).await, Clock::system(), &[]).await;
         let mut sizes = Vec::new();
         for (from, until) in [(0, events / 10), (events / 10, events)] {

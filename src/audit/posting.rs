@@ -11,8 +11,8 @@ pub type Place = (Micros, i64);
 
 /// The longest time from the first event of a row to the last, in microseconds.
 pub const SPAN: Micros = 200_000;
-/// The most events of a row.
-const MOST: usize = 256;
+/// The most events of a row: an entry of PostgreSQL's index has it whole, and may have 2,704 bytes.
+const MOST: usize = 128;
 
 /// Cuts places, which are in order, into those of one row each.
 pub fn rows(mut places: &[Place]) -> impl Iterator<Item = &[Place]> {

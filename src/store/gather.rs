@@ -85,23 +85,30 @@ fn read<const N: usize>(row: &Row) -> Result<[String; N], StoreError> {
 impl<const N: usize> Gathered<N> {
     /// Each row's columns, to be read by [`opt`], [`int`] and [`bytes`].
     pub(super) fn rows(&self) -> impl Iterator<Item = [&str; N]> {
-        let split = self.text.iter().flat_map(|text| text.split(ROW)).map(columns);
+        let split = self.text.iter().flat_map(|text| cut(text));
         split.chain(self.each.iter().map(|row| row.each_ref().map(String::as_str)))
     }
 
     /// The last row's columns.
     pub(super) fn last(&self) -> Option<[&str; N]> {
-        let last = self.text.as_ref().and_then(|text| text.rsplit(ROW).next()).map(columns);
+        let last = self.text.as_ref().and_then(|text| cut(text.rsplit(ROW).next()?).next());
         last.or_else(|| self.each.last().map(|row| row.each_ref().map(String::as_str)))
     }
 }
 
-fn columns<const N: usize>(row: &str) -> [&str; N] {
-    let mut columns = [""; N];
-    for (column, text) in columns.iter_mut().zip(row.split(COLUMN)) {
-        *column = text;
-    }
-    columns
+/// The rows of what [`is_split`].
+fn cut<const N: usize>(text: &str) -> impl Iterator<Item = [&str; N]> {
+    let mut ends = memchr::memchr2_iter(COLUMN as u8, ROW as u8, text.as_bytes()).chain([text.len()]);
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let mut columns = [""; N];
+        for column in &mut columns {
+            let end = ends.next()?;
+            *column = text.get(start..end)?;
+            start = end + 1;
+        }
+        Some(columns)
+    })
 }
 
 /// A value that may be NULL.

@@ -21,8 +21,8 @@ pub use crate::store::audit::sequence::Published;
 /// How many events the first step walks; each after it walks twice as many, up to the last number.
 const STEP: usize = 512;
 const LONGEST_STEP: usize = 4 * STEP;
-/// How many events one page looks at. A page that ends here may be short; the next one goes on.
-const MOST: usize = 20 * STEP;
+/// How many events one page looks at: three steps. A page that ends here may be short; the next one goes on.
+const MOST: usize = 7 * STEP;
 /// How far lists are probed to find the thinnest.
 const PROBE: usize = 64;
 

@@ -72,6 +72,26 @@ both_engines! {
         assert_eq!(ends, all.iter().rev().copied().collect::<Vec<_>>());
     }
 
+    async fn the_longest_row_is_taken(app: TestApp) {
+        let store = &app.library().store;
+        // Each as far from the one before as a moment allows, in time and in the log, below a term that can't be packed.
+        let places: Vec<Place> =
+            (0..128i64).map(|n| (n * 1_570, if n % 2 == 0 { n } else { i64::from(u32::MAX) + n })).collect();
+        let term: String = (0..210u64).map(|n| char::from(b'0' + (n * n * 7_919 % 75) as u8)).collect();
+        let known: Vec<(String, Place)> = places.iter().map(|place| (term.clone(), *place)).collect();
+        let written = store.write(Intent::Upsert, move |tx| {
+            let known = known.clone();
+            Box::pin(async move {
+                let known = known.iter().map(|(term, place)| (term.as_str(), *place)).collect();
+                postings::write(tx, known).await.map(|()| Ok::<_, StoreError>(()))?
+            })
+        });
+        written.await.unwrap();
+        assert_eq!(app.database().number("SELECT COUNT(*) FROM audit_term WHERE term LIKE '0%'").await, 1);
+        let found = postings::having(&mut store.reader().await.unwrap(), &term, &places).await.unwrap();
+        assert_eq!(found.len(), places.len());
+    }
+
     async fn an_event_is_known_and_taken_out_by_itself(app: TestApp) {
         let (store, mut numbers) = (&app.library().store, Numbers(11));
         let mut all: Vec<Place> = Vec::new();

@@ -1,0 +1,1 @@
+-- Nothing to do: this table lies in the order of its key.
