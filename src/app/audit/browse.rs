@@ -193,22 +193,21 @@ async fn places(
     let mut seen = 0;
     while seen < MOST {
         let thin = thinnest(tx, &lists, filter.from, before).await?;
-        let words = lists.iter().filter(|list| **list != thin).filter_map(|list| match list {
-            List::Word(word) => Some(word.clone()),
-            _ => None,
-        });
-        let words: Vec<String> = words.collect();
-        let walk = page::walk(tx, &thin, &words, filter.from, before, step).await?;
+        let others: Vec<List> = lists.iter().filter(|list| **list != thin).cloned().collect();
+        let walk = page::walk(tx, &thin, &others, filter.from, before, step).await?;
         seen += walk.looked_at;
-        for event in walk.events {
-            if !filter.takes(&event) {
-                continue;
+        // What the index says of each lies in a block of its own, so it is read of no more than a page shows.
+        for places in walk.places.chunks(limit + 1) {
+            for event in page::indexed(tx, places).await? {
+                if !filter.takes(&event) {
+                    continue;
+                }
+                if found.len() == limit {
+                    let next = found.last().map(|event| (event.recorded_us, event.seq));
+                    return Ok((found, next));
+                }
+                found.push(event);
             }
-            if found.len() == limit {
-                let next = found.last().map(|event| (event.recorded_us, event.seq));
-                return Ok((found, next));
-            }
-            found.push(event);
         }
         match walk.next {
             Some(next) => before = next,

@@ -156,16 +156,16 @@ async fn told(
     before: Place,
 ) -> Result<(Vec<Event>, Option<Place>), StoreError> {
     let walk = page::walk(tx, list, &[], from, before, CHUNK).await?;
-    let seqs: Vec<i64> = walk.events.iter().map(|event| event.seq).collect();
+    let seqs: Vec<i64> = walk.places.iter().map(|(_, seq)| *seq).collect();
     let mut bodies: HashMap<i64, page::Listed> =
         page::listed(tx, &seqs).await?.into_iter().map(|event| (event.seq, event)).collect();
-    let event = |indexed: &page::Indexed| {
-        let listed = bodies.remove(&indexed.seq)?;
+    let event = |(at, seq): &Place| {
+        let listed = bodies.remove(seq)?;
         let body: Option<Value> = listed.body.and_then(|body| serde_json::from_slice(&body).ok());
         let facts = body.map(|body| Facts::of(&body));
-        Some(Event { id: listed.id, at: indexed.recorded_us, facts })
+        Some(Event { id: listed.id, at: *at, facts })
     };
-    Ok((walk.events.iter().filter_map(event).collect(), walk.next))
+    Ok((walk.places.iter().filter_map(event).collect(), walk.next))
 }
 
 /// Disclosures to one recipient, for one purpose, told by one system; with the kinds of data.

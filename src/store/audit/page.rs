@@ -12,7 +12,7 @@ use crate::store::db::{Arg, Tx, statements};
 use crate::store::gather::{Column, gather, int};
 use crate::store::{StoreError, rows};
 use sqlx::AssertSqlSafe;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 statements! {
     LEAF_OF = "SELECT seq FROM audit_leaf WHERE id = $1";
@@ -75,16 +75,33 @@ fn condition(list: &List) -> (&'static str, Option<Arg>) {
 }
 
 /// What is asked for the newest events of a list that a column tells, for whoever wants to know how an engine goes
-/// about it.
+/// about it. The list's index has all of it by itself.
 pub fn statement(list: &List, from: Micros, before: Place) -> (String, Vec<Arg>) {
     let (condition, arg) = condition(list);
     let mut args = args![from, before.0, before.1];
     args.extend(arg);
     let text = format!(
-        "SELECT seq, recorded_us, type, action, outcome FROM audit_index WHERE recorded_us >= $1 \
-         AND (recorded_us, seq) < ($2, $3){condition} ORDER BY recorded_us DESC, seq DESC"
+        "SELECT recorded_us, seq FROM audit_index WHERE recorded_us >= $1 AND (recorded_us, seq) < ($2, $3){condition} \
+         ORDER BY recorded_us DESC, seq DESC"
     );
     (text, args)
+}
+
+/// The newest events of a list before a place and not older than `from`, `limit` at most.
+async fn newest(
+    tx: &mut Tx,
+    list: &List,
+    from: Micros,
+    before: Place,
+    limit: usize,
+) -> Result<Vec<Place>, StoreError> {
+    if let List::Word(word) = list {
+        return postings::newest(tx, word, from, before, limit).await;
+    }
+    let (text, args) = statement(list, from, before);
+    let columns = ["recorded_us", "seq"].map(Column::Value);
+    let rows = gather(tx, &format!("{text} LIMIT {limit}"), columns, args).await?;
+    rows.rows().map(|[recorded_us, seq]| Ok((int(recorded_us)?, int(seq)?))).collect()
 }
 
 /// Where the `count`-th newest event of a list is, before a place and not older than `from`; none when there are fewer.
@@ -96,61 +113,56 @@ pub async fn depth(
     before: Place,
     count: usize,
 ) -> Result<Option<Place>, StoreError> {
-    if let List::Word(word) = list {
-        let places = postings::newest(tx, word, from, before, count).await?;
-        return Ok(places.get(count.saturating_sub(1)).copied());
-    }
-    let (text, args) = statement(list, from, before);
-    let text = format!("{text} LIMIT 1 OFFSET {}", count.saturating_sub(1));
-    let row = tx.optional(AssertSqlSafe(text), args).await?;
-    row.map(|row| Ok((row.int(1)?, row.int(0)?))).transpose()
+    let places = newest(tx, list, from, before, count).await?;
+    Ok(places.get(count.saturating_sub(1)).copied())
 }
 
 /// Some events of a list.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    /// Those that have the words that were asked about, the newest first.
-    pub events: Vec<Indexed>,
+    /// Where those are that may be in the other lists, the newest first.
+    pub places: Vec<Place>,
     /// How many were looked at.
     pub looked_at: usize,
     /// Before which there are more; none when there is nothing more.
     pub next: Option<Place>,
 }
 
-/// Looks at the newest events of a list before a place and not older than `from`, `limit` at most, for those that have
-/// all of `words`.
+/// Looks at the newest events of a list before a place and not older than `from`, `limit` at most, for those that are in
+/// all the `others`. Where one of these that a column tells has many more, some may not be in it.
 pub async fn walk(
     tx: &mut Tx,
     list: &List,
-    words: &[String],
+    others: &[List],
     from: Micros,
     before: Place,
     limit: usize,
 ) -> Result<Walk, StoreError> {
-    let (mut places, mut facts) = (Vec::new(), None);
-    if let List::Word(word) = list {
-        places = postings::newest(tx, word, from, before, limit).await?;
-    } else {
-        let (text, args) = statement(list, from, before);
-        let events = gathered(tx, &format!("{text} LIMIT {limit}"), args).await?;
-        places.extend(events.iter().map(Indexed::place));
-        facts = Some(events);
-    }
+    let mut places = newest(tx, list, from, before, limit).await?;
     let (looked_at, next) = (places.len(), places.last().copied().filter(|_| places.len() == limit));
-    for word in words {
-        let having = postings::having(tx, word, &places).await?;
+    for other in others {
+        let having = having(tx, other, &places).await?;
         places.retain(|place| having.contains(place));
     }
-    let events = match facts {
-        None => indexed(tx, &places).await?,
-        Some(mut events) => {
-            // Both are in one order.
-            let mut left = places.iter().peekable();
-            events.retain(|event| left.next_if(|place| **place == event.place()).is_some());
-            events
-        }
+    Ok(Walk { places, looked_at, next })
+}
+
+/// Those of some events that a list has. Of one that a column tells and that has many more only a part is read, and what
+/// is older is kept.
+async fn having(tx: &mut Tx, list: &List, events: &[Place]) -> Result<HashSet<Place>, StoreError> {
+    if let List::Word(word) = list {
+        return postings::having(tx, word, events).await;
+    }
+    let (Some(oldest), Some(last)) = (events.iter().min(), events.iter().max()) else {
+        return Ok(HashSet::new());
     };
-    Ok(Walk { events, looked_at, next })
+    // A power of two, so that few statements are prepared.
+    let many = (postings::NEAR * events.len()).next_power_of_two();
+    let read = newest(tx, list, oldest.0, (last.0, last.1.saturating_add(1)), many).await?;
+    let end = read.last().copied().filter(|_| read.len() == many);
+    let had: HashSet<Place> = read.into_iter().collect();
+    let kept = events.iter().filter(|place| had.contains(place) || end.is_some_and(|end| **place < end));
+    Ok(kept.copied().collect())
 }
 
 /// What the index says about the events at these places, in their order.
@@ -263,10 +275,4 @@ pub async fn may_be_purged(tx: &mut Tx, recorded_us: Micros) -> Result<bool, Sto
 /// When the event at this place was recorded.
 pub async fn recorded(tx: &mut Tx, seq: i64) -> Result<Option<Micros>, StoreError> {
     tx.optional(RECORDED, args![seq]).await?.map(|row| row.int(0)).transpose()
-}
-
-impl Indexed {
-    fn place(&self) -> Place {
-        (self.recorded_us, self.seq)
-    }
 }

@@ -22,7 +22,7 @@ statements! {
 const FEW: i64 = 64;
 
 /// How many events with a term are read for each that is looked for among them.
-const NEAR: usize = 4;
+pub(super) const NEAR: usize = 4;
 
 /// A term and when an event with it was recorded.
 type Known<'t> = (&'t str, Place);
